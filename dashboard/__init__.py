@@ -1,0 +1,1 @@
+"""What people see: the Django project and its pages."""

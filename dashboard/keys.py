@@ -1,0 +1,54 @@
+"""Keys that are made once, on the first start, and kept in files only their owner can read."""
+
+import base64
+import os
+import secrets
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+def secret_key() -> str:
+    """A new signing key: 64 random bytes, URL-safe."""
+    return secrets.token_urlsafe(64)
+
+
+def credential_key() -> str:
+    """A new Fernet key: 32 random bytes in URL-safe base64, as `cryptography` expects it."""
+    return base64.urlsafe_b64encode(os.urandom(32)).decode()
+
+
+def kept(path: Path, make: Callable[[], str]) -> str:
+    """The key stored at `path`; the first caller makes it with `make()`, mode 600.
+
+    Safe when several processes start at once: the file appears complete or not at all, and all of them return the
+    same key. Raises ImproperlyConfigured when the file is empty, or cannot be read or made.
+    """
+    try:
+        if not path.exists():
+            _publish(path, make())
+        key = path.read_text().strip()
+    except OSError as error:
+        raise ImproperlyConfigured(f"Cannot keep a key in {path}: {error.strerror}. Check DATA_DIR.") from error
+    if not key:
+        raise ImproperlyConfigured(f"{path} is empty. Restore it from a backup, or delete it to have a new key made.")
+    return key
+
+
+def _publish(path: Path, key: str) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp makes it mode 600
+    draft = Path(name)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(key + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        # A hard link fails when the name is taken, so the first process wins and the others read its key.
+        path.hardlink_to(draft)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
