@@ -1,0 +1,303 @@
+"""The contract every provider's service keeps, on one screen: records out, four kinds of error, no tables.
+
+All times are timezone-aware UTC datetimes; ids are text; a value the provider did not give is None or "".
+Records are made by the services from provider payloads; `payload` is what may be stored: already redacted.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar
+
+from runs.choices import MessageLevel, RunResult, RunStatus
+
+
+class ServiceError(Exception):
+    """A sentence that may be shown to a person: who, what happened, what to do. Holds no token and no URL query."""
+
+    # True when a write may have reached the provider although we have no answer: it must never be sent again.
+    maybe_done = False
+
+    def __init__(self, sentence: str, *, maybe_done: bool = False):
+        super().__init__(sentence)
+        self.maybe_done = maybe_done
+
+
+class Unavailable(ServiceError):
+    """Try later: no connection, no answer in time, 429 or 5xx. `retry_after` is in seconds, None when not said."""
+
+    def __init__(self, sentence: str, *, retry_after: float | None = None, maybe_done: bool = False):
+        super().__init__(sentence, maybe_done=maybe_done)
+        self.retry_after = retry_after
+
+
+class Refused(ServiceError):
+    """Change something first: the provider said no (400, 409, a limit)."""
+
+
+class Unauthorized(Refused):
+    """The provider does not accept the credentials (401) or does not allow this with them (403)."""
+
+
+class NotFound(ServiceError):
+    """Let it go: the provider does not have it (any more)."""
+
+
+class UnexpectedAnswer(ServiceError):
+    """Change our code: the answer was not in the documented shape."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One input of a form built from a service: credentials of an account, or settings of a start."""
+
+    key: str
+    label: str
+    required: bool = True
+    secret: bool = False
+    help: str = ""
+    choices: tuple[tuple[str, str], ...] = ()
+    max_length: int = 1000
+    default: str = ""
+    multiline: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteTest:
+    external_id: str
+    name: str
+    project: str = ""
+    # Values for `start_fields` with which it was last run, so that "Start" can be filled in.
+    start_values: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteRun:
+    """One run as the provider shows it now. Sources of each field: the table in each service module."""
+
+    external_id: str
+    test_external_id: str
+    test_name: str = ""  # empty: not in this answer, known from `iter_tests`
+    number: int | None = None
+    status: RunStatus
+    result: RunResult
+    stop_reason: str = ""
+    provider_status: str = ""
+    provider_substatus: str = ""
+    provider_result: str = ""
+    results_incomplete: bool = False
+    requested_by_id: str = ""
+    requested_by: str = ""  # a name; empty when the provider gives only an id
+    stopped_by_id: str = ""
+    stopped_by: str = ""
+    created_at: datetime
+    queued_at: datetime | None = None
+    started_at: datetime | None = None
+    load_started_at: datetime | None = None
+    load_ended_at: datetime | None = None
+    ended_at: datetime | None = None
+    duration_s: float | None = None  # measured seconds of load
+    planned_duration_s: int | None = None
+    virtual_users: int | None = None
+    note: str = ""
+    web_url: str = ""
+    error_code: str = ""
+    error_message: str = ""
+    start_values: Mapping[str, str] = field(default_factory=dict)
+    payload: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A record left out of a page because it could not be read: which, and why. The page goes on."""
+
+    external_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPage:
+    """Some runs. `resume` is JSON-able: given to `iter_runs` again it goes on after this page."""
+
+    runs: Sequence[RemoteRun]
+    bad: Sequence[BadRow] = ()
+    resume: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteError:
+    """One distinct detail of the error tree: type -> subtype -> detail, with how often it occurred."""
+
+    type: str
+    subtype: str
+    occurrences: int
+    message: str = ""
+    request: str = ""
+    test_case: str = ""
+    scenario: str = ""
+    stack_trace: str = ""
+    last_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteMessage:
+    external_id: str
+    level: MessageLevel
+    text: str
+    logged_at: datetime | None = None
+    source: str = ""
+    agent: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteThreshold:
+    """A criterion. `broken` None: not judged. `metric` and `condition` as people write them: http_req_duration, p(95)<500."""
+
+    metric: str
+    condition: str
+    broken: bool | None
+    value: float | None = None
+    limit: float | None = None
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteMetric:
+    """A row of summary numbers. kind: "run" (one row, the whole run), "request", "check", "transaction", "page", "counter".
+
+    `numbers` uses these keys where it has them: count, failed, rate_per_s, peak_rate_per_s, min_ms, avg_ms, median_ms, p90_ms, p95_ms,
+    p99_ms, max_ms, passed, error_rate (0..1), max_vus, value. Times are milliseconds whatever the provider uses.
+    """
+
+    kind: str
+    name: str
+    unit: str = ""
+    numbers: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteSeries:
+    """Points of a chart: (seconds since load start, value). name: p95_ms, rate_per_s, errors_per_s, vus, or the counter's own."""
+
+    name: str
+    label: str
+    unit: str
+    points: Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteDetails:
+    """Everything below a run, read in one go. `result` is the verdict once the details are known; None leaves the run's own."""
+
+    result: RunResult | None = None
+    errors: Sequence[RemoteError] = ()
+    messages: Sequence[RemoteMessage] = ()
+    thresholds: Sequence[RemoteThreshold] = ()
+    metrics: Sequence[RemoteMetric] = ()
+    series: Sequence[RemoteSeries] = ()
+    has_archive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CheckStep:
+    """One step of "test connection": what was tried, how it went (True, False, None: not tried), a sentence."""
+
+    name: str
+    ok: bool | None
+    sentence: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartWish:
+    """What a person wants started. `values` holds the service's `start_fields`."""
+
+    test_external_id: str
+    test_name: str
+    values: Mapping[str, str]
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    external_id: str
+    name: str
+
+
+@dataclass(slots=True)
+class Download:
+    """A result file on its way through us: bytes in pieces, size-capped by the service."""
+
+    filename: str
+    content_type: str
+    chunks: Iterator[bytes]
+    size: int | None = None
+
+
+class RunService(ABC):
+    """One provider's API for one account. Reads may be tried again by `http`; each write is sent at most once."""
+
+    provider: ClassVar[str]
+    label: ClassVar[str]
+    tile: ClassVar[str]  # two letters for narrow columns
+    hosts: ClassVar[tuple[str, ...]]  # the provider's own; a leading "*." stands for any one label
+    default_base_url: ClassVar[str]
+    credential_fields: ClassVar[tuple[Field, ...]]
+    start_fields: ClassVar[tuple[Field, ...]] = ()
+    start_steps: ClassVar[tuple[str, ...]] = ("start",)
+    # A start may name a load test that does not exist yet (the run's name is the test).
+    starts_new_tests: ClassVar[bool] = False
+    stack_traces: ClassVar[bool] = False
+    overlap_s: ClassVar[int] = 15 * 60  # how far behind the cursor an incremental pass looks again
+
+    def __init__(self, base_url: str, credentials: Mapping[str, str], **options: Any):
+        """`options`: for `http.Http` (allowed hosts, deadline) and paging sizes; tests use them to cross caps with few runs."""
+        self.base_url = base_url.rstrip("/")
+
+    @abstractmethod
+    def test_connection(self) -> list[CheckStep]: ...
+
+    @abstractmethod
+    def whoami(self) -> Person | None:
+        """Whose credentials these are, in the provider's words; None when it cannot be told."""
+
+    @abstractmethod
+    def iter_tests(self) -> Iterator[Sequence[RemoteTest]]: ...
+
+    @abstractmethod
+    def iter_runs(
+        self,
+        since: datetime | None,
+        resume: Mapping[str, Any] | None = None,
+        known_newest: Mapping[str, str] | None = None,
+    ) -> Iterator[RunPage]:
+        """All runs (since None) or all created or changed since then: every page or an exception, never a silent end.
+
+        `known_newest` maps a test's external id to the newest run id we hold, for providers where that saves calls.
+        """
+
+    @abstractmethod
+    def get_run(self, external_id: str) -> RemoteRun: ...
+
+    def get_runs(self, external_ids: Sequence[str], test_external_id: str = "") -> list[RemoteRun]:
+        """Several runs of one test by id, in as few calls as the provider allows; lost ones are left out."""
+        found = []
+        for external_id in external_ids:
+            try:
+                found.append(self.get_run(external_id))
+            except NotFound:
+                continue
+        return found
+
+    @abstractmethod
+    def get_details(self, run: RemoteRun) -> RemoteDetails: ...
+
+    @abstractmethod
+    def start_step(self, step: str, wish: StartWish, external_id: str) -> RemoteRun | None:
+        """Send one of `start_steps`, once. `external_id` is what an earlier step made, else "". Returns the run if told."""
+
+    @abstractmethod
+    def stop(self, external_id: str) -> None: ...
+
+    @abstractmethod
+    def open_archive(self, external_id: str) -> Download: ...
