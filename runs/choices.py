@@ -1,4 +1,4 @@
-"""Our words and what each means. Status is where a run is in its life; result is its verdict: two axes, never merged."""
+"""Our words and what each means. Status: where a run is in its life; result: its verdict. Two axes, never merged."""
 
 from django.db import models
 

@@ -1,0 +1,24 @@
+"""The tables of the domain. Each column has one writer: sync for what is mirrored, actions for what people did here."""
+
+from .accounts import Account, SyncState
+from .details import RunError, RunMessage, RunMetric, RunPayload, RunSeries, RunThreshold, StatusEvent
+from .intents import ControlIntent
+from .load_tests import DayResult, LoadTest, Person
+from .runs import Run
+
+__all__ = [
+    "Account",
+    "ControlIntent",
+    "DayResult",
+    "LoadTest",
+    "Person",
+    "Run",
+    "RunError",
+    "RunMessage",
+    "RunMetric",
+    "RunPayload",
+    "RunSeries",
+    "RunThreshold",
+    "StatusEvent",
+    "SyncState",
+]
