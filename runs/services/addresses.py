@@ -1,0 +1,107 @@
+"""Where an account may send us: which hosts, which schemes, and which network addresses a name may stand for."""
+
+import ipaddress
+from collections.abc import Iterable
+from typing import NamedTuple
+from urllib.parse import SplitResult, urlsplit
+
+from .base import Refused, UnexpectedAnswer
+
+# `is_global` calls these global, yet they lead into private networks: NAT64, 6to4, and Azure's own host address.
+_NOT_PUBLIC = tuple(
+    ipaddress.ip_network(text) for text in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "168.63.129.16/32")
+)
+_PORTS = {"https": 443, "http": 80}
+
+
+class Origin(NamedTuple):
+    scheme: str
+    host: str
+    port: int
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address belongs to the public internet: global, not multicast, no tunnel into another network."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    ip = getattr(ip, "ipv4_mapped", None) or ip
+    return (
+        ip.is_global and not ip.is_multicast and not any(ip in net for net in _NOT_PUBLIC if net.version == ip.version)
+    )
+
+
+def origin_of(url: str) -> Origin | None:
+    """Scheme, host and port of an absolute http(s) URL; None for others, with user info, or ambiguous to parsers."""
+    if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
+        return None
+    try:
+        parts: SplitResult = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in _PORTS or not parts.hostname or "@" in parts.netloc or parts.netloc.endswith(":"):
+        return None
+    return Origin(parts.scheme, parts.hostname.lower(), _PORTS[parts.scheme] if port is None else port)
+
+
+class Gate:
+    """The hosts that one account's calls may reach: the provider's own (https, public addresses), and listed extras.
+
+    `hosts`: exact names, or "*.example.com" for any one label. `extra_hosts`: "host" or "host:port"; these may be plain
+    http, at any port (or the one named), and at private addresses, because whoever runs Plimsoll listed them.
+    """
+
+    def __init__(self, provider: str, hosts: Iterable[str], extra_hosts: Iterable[str] = ()):
+        self.provider = provider
+        self.hosts = tuple(host.lower() for host in hosts)
+        self._extra = [_host_and_port(entry) for entry in extra_hosts]
+
+    def is_extra(self, host: str, port: int) -> bool:
+        return any(host == name and wanted in (None, port) for name, wanted in self._extra)
+
+    def is_own(self, host: str) -> bool:
+        return host in self.hosts or "*." + host.partition(".")[2] in self.hosts
+
+    def check(self, url: str) -> Origin:
+        """The URL's origin if it may be called, else Refused with a sentence for whoever configures the account."""
+        origin = origin_of(url)
+        if origin is None:
+            raise Refused(
+                f"The address of this {self.provider} account is not one we can call. Enter it as https://host, "
+                "without a user name, a query or spaces."
+            )
+        if self.is_extra(origin.host, origin.port):
+            return origin
+        if not self.is_own(origin.host):
+            raise Refused(
+                f"{origin.host} is not a host of {self.provider}. Correct the account's address, or have the host "
+                "added to PROVIDER_HOSTS."
+            )
+        if origin.scheme != "https" or origin.port != 443:
+            raise Refused(
+                f"{self.provider} is only called over https at its usual port. Correct the account's address."
+            )
+        return origin
+
+    def allows(self, origin: Origin, address: str) -> bool:
+        """Whether a connection to this network address may be opened for this origin."""
+        if self.is_extra(origin.host, origin.port):
+            return True
+        return origin.scheme == "https" and origin.port == 443 and self.is_own(origin.host) and is_public(address)
+
+
+def same_origin(url: str, base: Origin, provider: str) -> str:
+    """`url`, when it stays at `base`; else UnexpectedAnswer: links to elsewhere are never followed with credentials."""
+    if origin_of(url) != base:
+        raise UnexpectedAnswer(
+            f"{provider} sent a link to another host, and it was not followed. If this lasts, report it to Plimsoll's "
+            "maintainers."
+        )
+    return url
+
+
+def _host_and_port(entry: str) -> tuple[str, int | None]:
+    try:
+        parts = urlsplit("//" + entry.strip())
+        return (parts.hostname or "").lower(), parts.port
+    except ValueError:
+        return "", None

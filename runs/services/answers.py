@@ -1,0 +1,80 @@
+"""Bytes of a provider -> values that are safe to keep: JSON, text and times, whatever was sent."""
+
+import json
+import math
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from .base import UnexpectedAnswer
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+# Only a body with such an escape can hold a NUL or a surrogate after parsing: the others need no second walk.
+_SUSPICIOUS = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+
+
+def parse_json(body: bytes, provider: str) -> Any:
+    """The JSON value in `body`, without NaN, infinity, NUL or lone surrogates; None for an empty body.
+
+    UnexpectedAnswer for anything that is not JSON, or nested too deep.
+    """
+    if not body.strip():
+        return None
+    problem = "could not be read"
+    try:
+        value = json.loads(body.decode("utf-8-sig", "replace"), parse_constant=lambda _: None, parse_float=_finite)
+        return _clean(value) if _SUSPICIOUS.search(body) or b"\0" in body else value
+    except RecursionError:
+        problem = "was nested too deep"
+    except ValueError:
+        if body.lstrip()[:1] == b"<":
+            problem = "was a web page instead of data"
+    raise UnexpectedAnswer(
+        f"The answer of {provider} {problem}. Check the account's address; if it is right, try again later and report "
+        "it to Plimsoll's maintainers if it lasts."
+    )
+
+
+def _finite(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return _clean_str(value)
+    if isinstance(value, list):
+        return [_clean(item) for item in value]
+    if isinstance(value, dict):
+        return {_clean_str(key): _clean(item) for key, item in value.items()}
+    return value
+
+
+def _clean_str(text: str) -> str:
+    return _LONE_SURROGATE.sub("\ufffd", text.replace("\0", ""))
+
+
+def clean_text(value: object, limit: int = 10_000) -> str:
+    """A provider's text as databases take it: no NUL, no lone surrogate, at most `limit` characters (clipped with "…").
+
+    Numbers become text; None and everything else become "".
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return ""
+    text = _clean_str(str(value))
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def parse_time(text: str | None) -> datetime | None:
+    """An ISO 8601 time as an aware UTC datetime: 0 to 7 fraction digits, "Z", offset or none (none is UTC), or compact.
+
+    None for what is empty or unreadable, and for year 1, by which .NET and Go write "no time".
+    """
+    if not isinstance(text, str) or len(text) < 8:
+        return None
+    try:
+        time = datetime.fromisoformat(text.strip())
+        time = time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+    return time if time.year > 1 else None

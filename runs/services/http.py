@@ -1,0 +1,431 @@
+"""The only module that speaks HTTP: total deadlines, no redirects, size caps, one origin, errors as sentences.
+
+There is no `requests.Session` here on purpose: redirects, cookies, netrc and proxy variables live in it.
+"""
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+
+from .addresses import Gate, Origin, same_origin
+from .answers import clean_text, parse_json, parse_time
+from .base import Download, Refused, ServiceError, Unauthorized, Unavailable, UnexpectedAnswer
+from .failures import Passing, failure, secret_forms
+
+__all__ = ["Answer", "Http", "clean_text", "parse_time"]
+
+VERSION = "0.1.0"
+PIECE = 64 * 1024
+REASON_BYTES = 64 * 1024  # how much of an error's body is read for the provider's reason
+
+logger = logging.getLogger(__name__)
+# urllib3 prints whole URLs, with their queries, at DEBUG and in a WARNING; our own line above replaces both.
+logging.getLogger("urllib3").setLevel(logging.ERROR)
+
+_NETWORK_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A 2xx answer. `data` is the parsed JSON; None for an empty body (and for an unreadable one after a write)."""
+
+    status: int
+    headers: Mapping[str, str]
+    data: Any
+
+
+class _Call:
+    """One call on the wire: its total deadline, kept by a timer that shuts the socket, and whether anything left us.
+
+    The timeouts of requests are per read, so a server sending one byte a second would hold us for ever.
+    """
+
+    def __init__(self, http: "Http", seconds: float):
+        self.http = http
+        self.expired = False
+        self.connected = False
+        self._line: socket.socket | None = None
+        self._lock = threading.Lock()
+        self._begin(seconds)
+
+    def _begin(self, seconds: float) -> None:
+        self._ends = time.monotonic() + seconds
+        self._timer = threading.Timer(seconds, self._expire)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def restart(self) -> None:
+        """Begin a new deadline: a download has one for each piece."""
+        self._timer.cancel()
+        self._begin(self.http.deadline_s)
+
+    def left(self) -> float:
+        return max(self._ends - time.monotonic(), 0.001)
+
+    def watch(self, fileno: int) -> None:
+        """Guard the connection behind `fileno`: its own duplicate, since TLS takes the first socket object away."""
+        with self._lock:
+            if self._line:
+                self._line.close()
+            self._line = socket.socket(fileno=os.dup(fileno))
+            if self.expired:
+                self._shut()
+
+    def _expire(self) -> None:
+        with self._lock:
+            self.expired = True
+            self._shut()
+
+    def _shut(self) -> None:
+        if self._line:
+            try:
+                self._line.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                return  # already closed by the other side: nothing left to end
+
+    def end(self) -> None:
+        self._timer.cancel()
+        with self._lock:
+            if self._line:
+                self._line.close()
+                self._line = None
+
+
+_current: ContextVar[_Call] = ContextVar("current_call")
+
+
+class _Vetted:
+    """A connection that opens sockets only to addresses the account may reach, under the call's deadline."""
+
+    def _new_conn(self) -> socket.socket:
+        call = _current.get()
+        origin = Origin(self.scheme, self.host.strip("[]").lower(), self.port)
+        return _connect(call, origin)
+
+    def connect(self) -> None:
+        super().connect()
+        _current.get().connected = True
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        if self.sock is not None:
+            _current.get().watch(self.sock.fileno())
+            _current.get().connected = True
+        super().request(*args, **kwargs)
+
+
+class _HttpConnection(_Vetted, urllib3.connection.HTTPConnection):
+    scheme = "http"
+
+
+class _HttpsConnection(_Vetted, urllib3.connection.HTTPSConnection):
+    scheme = "https"
+
+
+class _HttpPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _HttpConnection
+
+
+class _HttpsPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _HttpsConnection
+
+
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+
+
+def _resolve(call: _Call, origin: Origin) -> list[tuple]:
+    """getaddrinfo within the deadline (the system's own waits for as long as it likes)."""
+    answer: list[Any] = []
+
+    def look_up() -> None:
+        try:
+            answer.append(call.http.resolve(origin.host, origin.port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            answer.append(error)
+
+    thread = threading.Thread(target=look_up, daemon=True)
+    thread.start()
+    thread.join(call.left())
+    if not answer or isinstance(answer[0], Exception) or not answer[0]:
+        raise Passing(
+            f"The host {origin.host} of {call.http.provider} could not be found. Check the account's address and this "
+            "server's name service (DNS), then try again."
+        )
+    return answer[0]
+
+
+def _connect(call: _Call, origin: Origin) -> socket.socket:
+    found = _resolve(call, origin)
+    # One bad address refuses all: a name that answers with both is exactly what a rebinding attack looks like.
+    if not all(call.http.gate.allows(origin, address[4][0]) for address in found):
+        raise Refused(
+            f"The host {origin.host} leads to a network that {call.http.provider} accounts may not reach; nothing "
+            "was sent. Correct the account's address, or have the host added to PROVIDER_HOSTS."
+        )
+    for family, kind, protocol, _, address in found:
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.settimeout(call.left())
+            sock.connect(address)
+        except OSError:
+            sock.close()
+            continue
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        call.watch(sock.fileno())
+        return sock
+    raise Passing(
+        f"{call.http.provider} could not be reached at {origin.host}: no connection. Check that the address is right "
+        "and reachable from this server, then try again."
+    )
+
+
+class Http:
+    """One account's HTTP: calls stay at `base_url`'s origin, within a deadline, and end in an Answer or a sentence."""
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        provider: str,
+        hosts: tuple[str, ...],
+        extra_hosts: tuple[str, ...] = (),
+        headers: Mapping[str, str] | None = None,
+        secrets: Sequence[str] = (),
+        deadline_s: float = 20,
+        max_bytes: int = 32 * 2**20,
+        describe: Callable[[int, Any], str] | None = None,
+        download_hosts: tuple[str, ...] = (),
+        sign_in_statuses: tuple[int, ...] = (),
+        waits: Sequence[float] = (0.2, 0.5),
+        sleep: Callable[[float], None] = time.sleep,
+        resolve: Callable[..., list[tuple]] = socket.getaddrinfo,
+    ):
+        """`provider`: its label, for sentences. `secrets`: never shown in an error. `describe(status, data)`: the
+        provider's own reason in an error's body. `download_hosts`: for `download`, besides `hosts`. `sign_in_statuses`:
+        answers that are a sign-in page in disguise. `waits`, `sleep`, `resolve`: the seams for time and names."""
+        self.base_url = base_url.rstrip("/")
+        self.provider = provider
+        self.gate = Gate(provider, (*hosts, *download_hosts), extra_hosts)
+        self.deadline_s = deadline_s
+        self.max_bytes = max_bytes
+        self.resolve = resolve
+        self._base_gate = Gate(provider, hosts, extra_hosts)
+        self._headers = {"User-Agent": f"Plimsoll/{VERSION}", "Accept-Encoding": "gzip", "Accept": "application/json"}
+        self._headers.update(headers or {})
+        self._secrets = secret_forms(secrets)
+        self._describe = describe
+        self._sign_in_statuses = sign_in_statuses
+        self._waits = waits
+        self._sleep = sleep
+        self._adapter = _Adapter(max_retries=0)
+
+    def get(
+        self,
+        path: str,
+        params: Mapping | Sequence[tuple[str, str]] | None = None,
+        *,
+        max_bytes: int | None = None,
+    ) -> Answer:
+        """Read `path`: below the base URL, or a link of the same origin. Tried again shortly, within the deadline."""
+        return self._read("GET", path, params, None, max_bytes)
+
+    def read(self, method: str, path: str, *, params: Any = None, json: Any = None) -> Answer:
+        """A read that the provider wants by another method than GET: tried again like one."""
+        return self._read(method, path, params, json, None)
+
+    def send(self, method: str, path: str, *, params: Any = None, json: Any = None) -> Answer:
+        """A write: sent exactly once. An error's `maybe_done` says whether it may have happened all the same."""
+        # A connection kept open may be one the other side has just closed; a write lost on it would look as if it
+        # might have arrived. A fresh one keeps that doubt rare.
+        self._adapter.poolmanager.clear()
+        request = self._request(method, self._url(path), params, json)
+        return self._once(_Call(self, self.deadline_s), request, self.max_bytes, write=True)
+
+    def download(
+        self, url: str, *, filename: str, content_type: str = "application/octet-stream", max_bytes: int = 2**30
+    ) -> Download:
+        """Open a file, asked for without credentials. Each 64 KiB has the deadline; past `max_bytes` it raises."""
+        self.gate.check(url)
+        headers = {"User-Agent": self._headers["User-Agent"], "Accept-Encoding": "identity"}
+        request = requests.Request("GET", url, headers=headers).prepare()
+        with ExitStack() as stack:
+            call = _Call(self, self.deadline_s)
+            stack.callback(call.end)
+            response = stack.enter_context(self._open(call, request, write=False))
+            if response.status_code != 200:
+                self._fail(response, self._body(call, response, REASON_BYTES, write=False, partial=True), write=False)
+            size = _length(response)
+            if size is not None and size > max_bytes:
+                self._too_big(max_bytes)
+            stack.pop_all()  # from here on the pieces keep them, and close them
+        return Download(filename, content_type, self._pieces(call, response, max_bytes), size)
+
+    # -- one call ------------------------------------------------------------------------------------------------------
+
+    def _read(self, method: str, path: str, params: Any, json: Any, max_bytes: int | None) -> Answer:
+        request = self._request(method, self._url(path), params, json)
+        max_bytes = max_bytes or self.max_bytes
+        ends = time.monotonic() + self.deadline_s
+        for wait in self._waits:
+            try:
+                return self._once(_Call(self, ends - time.monotonic()), request, max_bytes, write=False)
+            except Passing:
+                if time.monotonic() + wait >= ends:
+                    raise
+            self._sleep(wait)
+        return self._once(_Call(self, max(ends - time.monotonic(), 0.001)), request, max_bytes, write=False)
+
+    def _url(self, path: str) -> str:
+        base = self._base_gate.check(self.base_url)
+        if "?" in self.base_url or "#" in self.base_url:
+            raise Refused(f"The address of this {self.provider} account must not hold a query. Enter it without.")
+        url = path if "://" in path else f"{self.base_url}/{path.removeprefix('/')}"
+        if ".." in urlsplit(url).path.split("/"):
+            raise UnexpectedAnswer(
+                f"An id of {self.provider} cannot be part of an address. Report it to Plimsoll's maintainers."
+            )
+        return same_origin(url, base, self.provider)
+
+    def _request(self, method: str, url: str, params: Any, json: Any) -> requests.PreparedRequest:
+        if not all(value.isascii() and value.isprintable() for value in self._headers.values()):
+            # Refused here because the library's own error would print the header's value.
+            raise Unauthorized(
+                f"The credentials of this {self.provider} account hold characters that cannot be sent. Enter them anew."
+            )
+        return requests.Request(method, url, headers=self._headers, params=params, json=json).prepare()
+
+    def _once(self, call: _Call, request: requests.PreparedRequest, max_bytes: int, *, write: bool) -> Answer:
+        try:
+            response = self._open(call, request, write=write)
+            with response:
+                if not 200 <= response.status_code < 300 or response.status_code in self._sign_in_statuses:
+                    self._fail(
+                        response, self._body(call, response, REASON_BYTES, write=write, partial=True), write=write
+                    )
+                return Answer(
+                    response.status_code, response.headers, self._data(call, response, max_bytes, write=write)
+                )
+        finally:
+            call.end()
+
+    def _data(self, call: _Call, response: requests.Response, max_bytes: int, *, write: bool) -> Any:
+        try:
+            return parse_json(self._body(call, response, max_bytes, write=write), self.provider)
+        except ServiceError:
+            if write:  # it was done; what the provider says about it can be read afterwards
+                return None
+            raise
+
+    def _open(self, call: _Call, request: requests.PreparedRequest, *, write: bool) -> requests.Response:
+        token = _current.set(call)
+        started = time.monotonic()
+        status: object = "no answer"
+        error: Exception | None = None
+        try:
+            response = self._adapter.send(request, stream=True, timeout=call.left(), verify=True, proxies={})
+            status = response.status_code
+            return response
+        except _NETWORK_ERRORS as caught:
+            error = caught
+        finally:
+            _current.reset(token)
+            where = urlsplit(request.url)
+            took = (time.monotonic() - started) * 1000
+            logger.debug("%s %s%s %s %.0f ms", request.method, where.netloc, where.path, status, took)
+        # Raised out here, so that the library's error, which holds the whole URL, is not chained to ours.
+        raise self._trouble(call, error, write)
+
+    def _body(
+        self, call: _Call, response: requests.Response, max_bytes: int, *, write: bool, partial: bool = False
+    ) -> bytes:
+        """The decoded body; past `max_bytes` it raises, or with `partial` is cut off (as is a broken one)."""
+        body = bytearray()
+        error: Exception | None = None
+        try:
+            for piece in response.raw.stream(PIECE, decode_content=True):
+                body += piece
+                if len(body) > max_bytes:
+                    break
+        except _NETWORK_ERRORS as caught:
+            error = caught
+        if not partial and (error or call.expired):
+            raise self._trouble(call, error, write)
+        if not partial and len(body) > max_bytes:
+            self._too_big(max_bytes)
+        return bytes(body[:max_bytes])
+
+    def _pieces(self, call: _Call, response: requests.Response, max_bytes: int) -> Iterator[bytes]:
+        total = 0
+        error: Exception | None = None
+        try:
+            call.restart()
+            for piece in response.raw.stream(PIECE, decode_content=False):
+                total += len(piece)
+                if total > max_bytes:
+                    self._too_big(max_bytes)
+                yield piece
+                call.restart()
+        except _NETWORK_ERRORS as caught:
+            error = caught
+        finally:
+            response.close()
+            call.end()
+        if error or call.expired:
+            raise self._trouble(call, error, write=False)
+
+    # -- errors --------------------------------------------------------------------------------------------------------
+
+    def _trouble(self, call: _Call, error: Exception | None, write: bool) -> ServiceError:
+        maybe_done = write and call.connected
+        advice = "Look whether it was carried out before you try again." if maybe_done else "Try again later."
+        if call.expired or isinstance(error, requests.Timeout):
+            return Unavailable(
+                f"{self.provider} did not answer within {self.deadline_s:g} s. {advice}", maybe_done=maybe_done
+            )
+        if isinstance(error, requests.exceptions.SSLError):
+            return Unavailable(
+                f"{self.provider} could not prove who it is (its TLS certificate is not valid), so nothing was sent. "
+                "Check the account's address, or have the certificate renewed."
+            )
+        return Passing(f"The connection to {self.provider} broke off. {advice}", maybe_done=maybe_done)
+
+    def _fail(self, response: requests.Response, body: bytes, *, write: bool) -> NoReturn:
+        try:
+            data = parse_json(body, self.provider)
+        except UnexpectedAnswer:
+            data = None
+        raise failure(
+            response.status_code,
+            response.headers,
+            data,
+            provider=self.provider,
+            write=write,
+            describe=self._describe,
+            secrets=self._secrets,
+            sign_in_statuses=self._sign_in_statuses,
+        )
+
+    def _too_big(self, max_bytes: int) -> NoReturn:
+        raise UnexpectedAnswer(
+            f"The answer of {self.provider} was larger than {max_bytes / 2**20:.0f} MB and was not read to its end. "
+            "Ask for less, or report it to Plimsoll's maintainers."
+        )
+
+
+def _length(response: requests.Response) -> int | None:
+    text = response.headers.get("Content-Length", "")
+    return int(text) if text.isdecimal() and len(text) < 16 else None
