@@ -36,8 +36,8 @@ class NotReady(Exception):
     """What was waited for did not come in time."""
 
 
-class Stopped(Exception):
-    """Somebody asked for the end: Ctrl-C, SIGTERM, or the terminal closed."""
+class Stopped(BaseException):
+    """Somebody asked for the end: Ctrl-C, SIGTERM, or the terminal closed. Like KeyboardInterrupt, not an error."""
 
 
 class PortTaken(Exception):
@@ -46,7 +46,7 @@ class PortTaken(Exception):
 
 def check_port(host: str, port: int) -> None:
     """Raise PortTaken when nobody could listen on host:port now."""
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
@@ -153,7 +153,8 @@ class Supervisor:
         if line:
             self._last[name].append(line)
             with suppress(OSError):  # our own terminal or pipe may be gone; the children still have to be ended
-                print(f"{name} | {line}", file=self._out, flush=True)
+                self._out.write(f"{name} | {line}\n")
+                self._out.flush()
 
     def _end_all(self) -> None:
         for child in self._children.values():

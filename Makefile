@@ -1,0 +1,58 @@
+# make demo | run | test | lint | format | requirements        PORT=8001 make demo        make test ARGS="tests/test_settings.py -x"
+
+SHELL := /bin/bash
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+# How many processes share the tests.
+WORKERS ?= 2
+ARGS ?=
+
+.PHONY: help demo run test lint format requirements
+help:
+	@echo "make demo          the dashboard over stand-in providers, with people to sign in as"
+	@echo "make run           the dashboard for real accounts (then: manage.py create_admin)"
+	@echo "make test          every test, browser tests included; ARGS=… goes to pytest"
+	@echo "make lint          what the code and the templates must look like; make format does most of it"
+	@echo "make requirements  compile requirements*.in into the pinned requirements*.txt (UPGRADE=1 for newer versions)"
+
+demo: .venv/.installed
+	@exec $(BIN)/python manage.py demo
+
+run: .venv/.installed
+	@exec $(BIN)/python manage.py run
+
+test: .venv/.installed-dev
+	@chromium="$$(.ci/chromium)" && CHROMIUM="$$chromium" $(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+lint: .venv/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/djlint --quiet --lint templates
+
+format: .venv/.installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make requirements" $(if $(UPGRADE),--upgrade)
+requirements: .venv/.installed-dev
+	$(COMPILE) requirements.in -o requirements.txt
+	$(COMPILE) requirements-dev.in -o requirements-dev.txt
+
+# The stamps say that .venv holds exactly what the pinned files name.
+.venv/.installed: requirements.txt | .venv/bin/python
+	@echo "Installing what Plimsoll needs into .venv …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+.venv/.installed-dev: requirements-dev.txt .venv/.installed
+	@echo "Installing what working on Plimsoll needs into .venv …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+.venv/bin/python:
+	@if [ -z "$(PYTHON)" ]; then echo "Plimsoll needs Python 3.11 or newer, and found none. Install it, or name it: make PYTHON=/path/to/python3" >&2; exit 1; fi
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "Plimsoll needs Python 3.11 or newer; $(PYTHON) is not." >&2; exit 1; }
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
