@@ -32,6 +32,7 @@ def environment(data_dir: Path) -> dict[str, str]:
         "LOG_LEVEL": "WARNING",
         **os.environ,
         "ALLOWED_HOSTS": "localhost,127.0.0.1,[::1]",
+        "ENV_FILE": os.devnull,
         "DATA_DIR": str(data_dir),
         "DATABASE_URL": f"sqlite:///{database(data_dir)}",
         "SECRET_KEY": "",

@@ -10,7 +10,7 @@ from dashboard import keys
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
-environ.Env.read_env(BASE_DIR / ".env", encoding="utf-8")
+environ.Env.read_env(env.str("ENV_FILE", default=str(BASE_DIR / ".env")), encoding="utf-8")
 
 # --- Where things are kept -------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ _data_dir = tempfile.mkdtemp(prefix="plimsoll-tests-")
 atexit.register(shutil.rmtree, _data_dir, ignore_errors=True)
 
 os.environ.update(
+    ENV_FILE=os.devnull,
     DATA_DIR=_data_dir,
     DATABASE_URL=f"sqlite:///{_data_dir}/plimsoll.sqlite3",
     SECRET_KEY=keys.secret_key(),
