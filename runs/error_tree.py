@@ -5,14 +5,18 @@ Every node says how often it occurred, its share of all errors of the run, and h
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import Protocol
+from typing import Any, Literal, Protocol
+
+Level = Literal["type", "subtype", "detail", "other"]
 
 FOLD_BELOW = 0.01
-LEVELS = ("type", "subtype", "detail")
+# Where every sibling is rare, the largest stay visible: a branch holding nothing but "other" would say nothing.
+KEEP_AT_LEAST = 10
 
 
 class ErrorRow(Protocol):
@@ -57,3 +61,190 @@ def subtype_fingerprint(type: str, subtype: str) -> str:
 def other_fingerprint(parent: str) -> str:
     """Of the node that holds the folded children of the node `parent` ("" for the folded types)."""
     return _digest("other", parent)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A type, a subtype, a detail, or the "other" that holds the rare siblings of one of these."""
+
+    level: Level
+    fingerprint: str
+    name: str
+    occurrences: int
+    share: float  # 0..1, of all errors of the run
+    children: tuple["Node", ...] = ()
+    child_count: int = 0  # direct children, the folded ones included
+    folded_level: str = ""  # of what is inside an "other": type, subtype or detail
+    row: Any = None  # the ErrorRow of a detail
+    last_at: datetime | None = None
+
+    @property
+    def child_words(self) -> str:
+        """What is inside, in words: "3 subtypes", "12 details under 1 %"; empty for a detail."""
+        inside = {"type": "subtype", "subtype": "detail", "other": self.folded_level}.get(self.level, "")
+        if not inside:
+            return ""
+        words = f"{self.child_count:,} {inside}{'' if self.child_count == 1 else 's'}"
+        return f"{words} under 1\u00a0%" if self.level == "other" else words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    occurrences: int
+    types: int
+    subtypes: int
+    details: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tree:
+    nodes: tuple[Node, ...]
+    totals: Totals
+    all_occurrences: int  # of the run, whatever was filtered away
+
+    def walk(self) -> Iterator[Node]:
+        """Every node, parents before their children."""
+        waiting = list(reversed(self.nodes))
+        while waiting:
+            node = waiting.pop()
+            yield node
+            waiting.extend(reversed(node.children))
+
+    def path_to(self, fingerprint: str) -> tuple[Node, ...]:
+        """The nodes from a top node down to the one named; empty when it is not in this tree."""
+
+        def search(nodes: Sequence[Node]) -> tuple[Node, ...]:
+            for node in nodes:
+                if node.fingerprint == fingerprint:
+                    return (node,)
+                if found := search(node.children):
+                    return (node, *found)
+            return ()
+
+        return search(self.nodes)
+
+    def first_split(self) -> frozenset[str]:
+        """Fingerprints of the nodes to open so that the first level with more than one child shows."""
+        opened, nodes = set(), self.nodes
+        while len(nodes) == 1 and nodes[0].children:
+            opened.add(nodes[0].fingerprint)
+            nodes = nodes[0].children
+        return frozenset(opened)
+
+
+def build(rows: Iterable[ErrorRow], all_occurrences: int | None = None) -> Tree:
+    """The tree of these rows, the most frequent first, then by name.
+
+    `all_occurrences` is what shares are shares of: give the run's total when `rows` were filtered.
+    """
+    by_type: dict[str, dict[str, list[ErrorRow]]] = {}
+    for row in rows:
+        by_type.setdefault(row.type, {}).setdefault(row.subtype, []).append(row)
+    shown = sum(row.occurrences for subtypes in by_type.values() for found in subtypes.values() for row in found)
+    whole = shown if all_occurrences is None else all_occurrences
+    types = [_type_node(name, subtypes, whole) for name, subtypes in by_type.items()]
+    totals = Totals(
+        occurrences=shown,
+        types=len(by_type),
+        subtypes=sum(len(subtypes) for subtypes in by_type.values()),
+        details=sum(len(found) for subtypes in by_type.values() for found in subtypes.values()),
+    )
+    return Tree(nodes=_folded(types, "", whole), totals=totals, all_occurrences=whole)
+
+
+def filtered(rows: Iterable[ErrorRow], *, type: str = "", subtype: str = "", text: str = "") -> list[ErrorRow]:
+    """The rows of this type and subtype with `text` (in any case) in message, request, test case or scenario."""
+    wanted = text.strip().casefold()
+    return [
+        row
+        for row in rows
+        if (not type or row.type == type)
+        and (not subtype or row.subtype == subtype)
+        and (
+            not wanted
+            or any(wanted in part.casefold() for part in (row.message, row.request, row.test_case, row.scenario))
+        )
+    ]
+
+
+def split_request(request: str) -> tuple[str, str]:
+    """Method ("" where unknown) and address of a request, written "POST https://…" or "https://…----{POST}"."""
+    text = request.strip()
+    if found := re.fullmatch(r"(.*)----\{([A-Za-z]+)\}", text, re.DOTALL):
+        return found[2].upper(), found[1]
+    if found := re.match(r"([A-Z]{3,10}) +(\S.*)", text, re.DOTALL):
+        return found[1], found[2]
+    return "", text
+
+
+def short_address(address: str) -> str:
+    """Path and query of an address, without scheme and host; the text itself when it is no address."""
+    found = re.match(r"[a-z][a-z0-9+.-]*://[^/?#]*(.*)", address, re.DOTALL | re.IGNORECASE)
+    return (found[1] or "/") if found else address
+
+
+def _type_node(name: str, subtypes: dict[str, list[ErrorRow]], whole: int) -> Node:
+    key = type_fingerprint(name)
+    children = [_subtype_node(name, subtype, found, whole) for subtype, found in subtypes.items()]
+    return _branch("type", key, name, children, whole)
+
+
+def _subtype_node(type: str, name: str, rows: list[ErrorRow], whole: int) -> Node:
+    details = [
+        Node(
+            level="detail",
+            fingerprint=row.fingerprint,
+            name=row.message or row.request or row.test_case or name,
+            occurrences=row.occurrences,
+            share=_share(row.occurrences, whole),
+            row=row,
+            last_at=row.last_at,
+        )
+        for row in rows
+    ]
+    return _branch("subtype", subtype_fingerprint(type, name), name, details, whole)
+
+
+def _branch(level: Level, key: str, name: str, children: list[Node], whole: int) -> Node:
+    occurrences = sum(child.occurrences for child in children)
+    return Node(
+        level=level,
+        fingerprint=key,
+        name=name,
+        occurrences=occurrences,
+        share=_share(occurrences, whole),
+        children=_folded(children, key, whole),
+        child_count=len(children),
+        last_at=_latest(children),
+    )
+
+
+def _folded(siblings: list[Node], parent: str, whole: int) -> tuple[Node, ...]:
+    """The siblings sorted, with two or more that are under 1 % of them all folded into "other", which comes last."""
+    ordered = sorted(siblings, key=lambda node: (-node.occurrences, node.name.casefold(), node.fingerprint))
+    limit = FOLD_BELOW * sum(node.occurrences for node in ordered)
+    kept = [node for node in ordered if node.occurrences >= limit] or ordered[:KEEP_AT_LEAST]
+    rare = ordered[len(kept) :]
+    if len(rare) < 2:
+        return tuple(ordered)
+    occurrences = sum(node.occurrences for node in rare)
+    other = Node(
+        level="other",
+        fingerprint=other_fingerprint(parent),
+        name="other",
+        occurrences=occurrences,
+        share=_share(occurrences, whole),
+        children=tuple(rare),
+        child_count=len(rare),
+        folded_level=rare[0].level,
+        last_at=_latest(rare),
+    )
+    return (*kept, other)
+
+
+def _share(occurrences: int, whole: int) -> float:
+    return occurrences / whole if whole else 0.0
+
+
+def _latest(nodes: Sequence[Node]) -> datetime | None:
+    return max((node.last_at for node in nodes if node.last_at), default=None)
