@@ -1,8 +1,8 @@
 """Pass/fail history of load tests: pure functions from stored counts and last runs to what the page shows.
 
 A pass rate is passed / (passed + failed), always with that sum n and its 95 % Wilson score interval (E. B. Wilson,
-"Probable inference, the law of succession, and statistical inference", 1927): it stays inside 0 to 1 and is honest for a
-handful of runs. Errors, runs without a verdict and runs that have not ended are counted beside it. Days are UTC days.
+"Probable inference, the law of succession, and statistical inference", 1927): it stays inside 0 to 1 and is honest for
+a handful of runs. Errors, runs without a verdict and runs that have not ended are counted beside it. Days are UTC days.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
