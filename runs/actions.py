@@ -1,0 +1,253 @@
+"""A person's wish -> the provider: the intent is stored first, sent once, and ends in one of three honest ways.
+
+Done; refused, with the provider's reason; or no answer: then it may or may not have happened, the sync looks for it
+(runs/sync/settle.py), and nothing is ever sent a second time.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from runs.choices import IntentKind, IntentOutcome, RunStatus
+from runs.fields import CredentialsUnusable
+from runs.models import Account, ControlIntent, LoadTest, Run
+from runs.services import SERVICES, service_for
+from runs.services.base import CheckStep, Download, RunService, ServiceError, StartWish, UnexpectedAnswer
+from runs.sync import link_run, request_sync
+from runs.sync.mirror import save_runs
+from runs.sync.settle import settle
+
+NO_ANSWER = (
+    "No answer: it may or may not have started. Plimsoll is checking with {provider}; nothing is sent again. ({reason})"
+)
+NO_STOP_ANSWER = "No answer: it may or may not stop. Plimsoll watches the run; ask again if it goes on. ({reason})"
+
+
+class NotAllowed(Exception):
+    """A sentence saying why nothing was sent: a read-only account, a missing role, a run that cannot be stopped."""
+
+
+def may_control(user: User, account: Account) -> str:
+    """Why this user may not start or stop runs on this account, as a sentence; empty when they may."""
+    if not user.has_perm("runs.control_run"):
+        return "Starting and stopping runs takes the operator role. Ask an admin for it."
+    if not account.enabled:
+        return f"{account.name} is switched off. An admin can switch it on again."
+    if account.read_only:
+        return f"{account.name} is read-only: nobody can start or stop runs on it."
+    return ""
+
+
+def _require(user: User, account: Account) -> None:
+    if sentence := may_control(user, account):
+        raise NotAllowed(sentence)
+
+
+def _service(account: Account, **options: Any) -> RunService:
+    return service_for(account.provider, account.base_url, account.open_credentials(), **options)
+
+
+def start_run(
+    *, user: User, account: Account, load_test: LoadTest | None, values: dict[str, str], reason: str, token: UUID
+) -> ControlIntent:
+    """Start a run of `load_test`, or (where a run's name is its test) of the test named in `values`.
+
+    Returns the intent as it stands. The same token again returns the first intent and sends nothing.
+    """
+    first = ControlIntent.objects.filter(token=token).first()
+    if first is not None:
+        return _same_press(first, user, IntentKind.START)
+    _require(user, account)
+    load_test, test_name = _named_test(account, load_test, values)
+    intent, mine = ControlIntent.objects.get_or_create(
+        token=token,
+        defaults={
+            "kind": IntentKind.START, "account": account, "load_test": load_test, "user": user,
+            "user_name": shown_name(user), "reason": reason, "test_name": test_name, "values": values,
+        },
+    )  # fmt: skip
+    if not mine:
+        return _same_press(intent, user, IntentKind.START)
+    return _send_steps(intent, SERVICES[account.provider].start_steps)
+
+
+def _named_test(account: Account, load_test: LoadTest | None, values: dict[str, str]) -> tuple[LoadTest | None, str]:
+    """The test to start and its name; a name typed for a provider without tests may be another test, or a new one."""
+    name = values.get("name", "").strip() if SERVICES[account.provider].starts_new_tests else ""
+    if load_test is not None and (not name or name.casefold() == load_test.name.casefold()):
+        return load_test, load_test.name
+    if not name:
+        raise NotAllowed("Name the load test to start.")
+    return account.load_tests.filter(name__iexact=name).first(), name
+
+
+def shown_name(user: User) -> str:
+    return user.get_full_name() or user.get_username()
+
+
+def _same_press(first: ControlIntent, user: User, kind: IntentKind) -> ControlIntent:
+    if first.user_id != user.pk or first.kind != kind:
+        raise NotAllowed("This form was already used for something else. Open it again.")
+    return first
+
+
+def _send_steps(intent: ControlIntent, steps: tuple[str, ...]) -> ControlIntent:
+    """Send the given steps in order, each once; stop at the first that is not answered with success."""
+    try:
+        service = _service(intent.account)
+    except CredentialsUnusable as problem:
+        return _settled(intent, IntentOutcome.REFUSED, f"Not sent: {problem}")
+    wish = StartWish(
+        test_external_id=intent.load_test.external_id if intent.load_test else "",
+        test_name=intent.test_name, values=intent.values, token=str(intent.token),
+    )  # fmt: skip
+    for step in steps:
+        if not _mark_sent(intent, step):
+            return intent
+        try:
+            remote = service.start_step(step, wish, intent.external_id)
+        except ServiceError as problem:
+            return _start_failed(intent, service, problem)
+        if remote is not None:
+            with transaction.atomic():
+                [run] = save_runs(intent.account, [remote], timezone.now())
+                link_run(intent, run)
+                intent.save(update_fields=["run", "external_id", "load_test"])
+    return _settled(intent, IntentOutcome.DONE, "Started.")
+
+
+def _mark_sent(intent: ControlIntent, step: str) -> bool:
+    """Committed before the request leaves, so that nothing can send it again; False if it was settled meanwhile."""
+    marked = ControlIntent.objects.unsettled().filter(pk=intent.pk)
+    if not marked.update(step=step, outcome=IntentOutcome.SENT, sent_at=timezone.now()):
+        intent.refresh_from_db()
+        return False
+    intent.refresh_from_db(fields=["step", "outcome", "sent_at"])
+    return True
+
+
+def _start_failed(intent: ControlIntent, service: RunService, problem: ServiceError) -> ControlIntent:
+    # An unreadable answer to a write is no answer: the write may well have been done.
+    if problem.maybe_done or isinstance(problem, UnexpectedAnswer):
+        intent.message = NO_ANSWER.format(provider=service.label, reason=problem)
+        intent.save(update_fields=["message"])
+    elif intent.external_id:
+        settle(intent, IntentOutcome.CREATED, f"The run was created, but it is not queued. {problem}", timezone.now())
+    else:
+        settle(intent, IntentOutcome.REFUSED, f"Not started. {problem}", timezone.now())
+    request_sync(intent.account)
+    return intent
+
+
+def _settled(intent: ControlIntent, outcome: IntentOutcome, message: str) -> ControlIntent:
+    settle(intent, outcome, message, timezone.now())
+    request_sync(intent.account)
+    return intent
+
+
+def queue_created(*, user: User, intent: ControlIntent) -> ControlIntent:
+    """Queue a run that was created but not queued; once, however often the button is pressed."""
+    _require(user, intent.account)
+    claimed = ControlIntent.objects.filter(pk=intent.pk, outcome=IntentOutcome.CREATED).update(
+        outcome=IntentOutcome.SENT, sent_at=timezone.now()
+    )
+    intent.refresh_from_db()
+    if not claimed:
+        return intent
+    return _send_steps(intent, SERVICES[intent.account.provider].start_steps[-1:])
+
+
+def leave_created(*, user: User, intent: ControlIntent) -> ControlIntent:
+    """Leave a created run as it is at the provider: it will not run, and nothing more is sent."""
+    _require(user, intent.account)
+    claimed = ControlIntent.objects.filter(pk=intent.pk, outcome=IntentOutcome.CREATED).exists()
+    if claimed:
+        settle(intent, IntentOutcome.LEFT, f"Left as created by {shown_name(user)}; it was not queued.", timezone.now())
+    return intent
+
+
+def stop_run(*, user: User, run: Run, reason: str, token: UUID) -> ControlIntent:
+    """Ask the provider to stop a run. Accepted is not stopped: the sync confirms that. Same token: nothing is sent."""
+    first = ControlIntent.objects.filter(token=token).first()
+    if first is not None:
+        return _same_press(first, user, IntentKind.STOP)
+    _require(user, run.account)
+    if not run.is_stoppable:
+        raise NotAllowed(_why_not_stoppable(run))
+    intent, mine = ControlIntent.objects.get_or_create(
+        token=token,
+        defaults={
+            "kind": IntentKind.STOP, "account": run.account, "load_test": run.load_test, "run": run, "user": user,
+            "user_name": shown_name(user), "reason": reason, "test_name": run.load_test.name,
+            "external_id": run.external_id,
+        },
+    )  # fmt: skip
+    if not mine:
+        return _same_press(intent, user, IntentKind.STOP)
+    return _send_stop(intent, run)
+
+
+def _why_not_stoppable(run: Run) -> str:
+    if run.gone_at:
+        return f"{run.title} is no longer known to {SERVICES[run.account.provider].label}."
+    if run.status == RunStatus.STOPPING:
+        return f"{run.title} is stopping already."
+    if run.is_ended:
+        return f"{run.title} had already ended: {run.get_status_display().lower()}. Nothing was sent."
+    return f"{run.title} cannot be stopped: its status is {run.get_status_display().lower()}."
+
+
+def _send_stop(intent: ControlIntent, run: Run) -> ControlIntent:
+    try:
+        service = _service(intent.account)
+    except CredentialsUnusable as problem:
+        return _settled(intent, IntentOutcome.REFUSED, f"Not sent: {problem}")
+    if not _mark_sent(intent, "stop"):
+        return intent
+    try:
+        service.stop(run.external_id)
+    except ServiceError as problem:
+        return _stop_failed(intent, run, service, problem)
+    _note_stop_request(intent, run)
+    label = service.label
+    return _settled(intent, IntentOutcome.ACCEPTED, f"Stop asked for {run.title}. Waiting for {label} to confirm it.")
+
+
+def _note_stop_request(intent: ControlIntent, run: Run) -> None:
+    run.stop_requested_at, run.stop_requested_by = intent.sent_at, intent.user_name
+    run.save(update_fields=["stop_requested_at", "stop_requested_by"])
+
+
+def _stop_failed(intent: ControlIntent, run: Run, service: RunService, problem: ServiceError) -> ControlIntent:
+    if problem.maybe_done:
+        _note_stop_request(intent, run)
+        intent.message = NO_STOP_ANSWER.format(reason=problem)
+        intent.save(update_fields=["message"])
+        request_sync(intent.account)
+        return intent
+    # A refusal often means that the run ended meanwhile: look, so that the page says so.
+    try:
+        [run] = save_runs(run.account, [service.get_run(run.external_id)], timezone.now())
+    except ServiceError:
+        return _settled(intent, IntentOutcome.REFUSED, f"Not stopped. {problem}")
+    if run.is_ended:
+        return _settled(intent, IntentOutcome.DONE, "The run had already ended; there was nothing to stop.")
+    return _settled(intent, IntentOutcome.REFUSED, f"Not stopped. {problem}")
+
+
+def fetch_archive(*, user: User, run: Run) -> Download:
+    """The run's result file, fetched afresh and passed through; ServiceError or NotAllowed says why not."""
+    if not user.has_perm("runs.view_run"):
+        raise NotAllowed("Downloading results takes the viewer role. Ask an admin for it.")
+    try:
+        return _service(run.account).open_archive(run.external_id)
+    except CredentialsUnusable as problem:
+        raise NotAllowed(str(problem)) from None
+
+
+def test_connection(*, provider: str, base_url: str, credentials: dict[str, str]) -> list[CheckStep]:
+    """Try an address with credentials, step by step, without storing anything."""
+    return service_for(provider, base_url, credentials).test_connection()

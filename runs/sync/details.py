@@ -1,0 +1,115 @@
+"""What hangs below a run: read once when it has ended, and again on every pass while it is live."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from django.db import transaction
+
+from runs.choices import ENDED
+from runs.error_tree import fingerprint
+from runs.models import Run, RunError, RunMessage, RunMetric, RunSeries, RunThreshold
+from runs.services.base import NotFound, RemoteDetails, RemoteError, RunService, UnexpectedAnswer
+
+from .mirror import refresh_days, save_runs
+
+
+def read_details(service: RunService, run: Run, now: datetime, fence: Callable[[], None] = lambda: None) -> Run:
+    """Ask for one run and everything below it, and store both; `fence` is called in the transaction that stores.
+
+    Unavailable and Unauthorized are the caller's to handle.
+    """
+    try:
+        remote = service.get_run(run.external_id)
+        details = service.get_details(remote)
+    except NotFound:
+        Run.objects.filter(pk=run.pk).update(gone_at=now)
+        return run
+    except UnexpectedAnswer as problem:
+        # One run that cannot be read must not be asked for again on every pass, nor stop the others.
+        Run.objects.filter(pk=run.pk).update(details_at=now, details_error=str(problem))
+        return run
+    with transaction.atomic():
+        fence()
+        [run] = save_runs(run.account, [remote], now)
+        save_details(run, details, now)
+    return run
+
+
+def save_details(run: Run, details: RemoteDetails, now: datetime) -> None:
+    """Replace what hangs below the run. Only an ended run counts as read, and only then is a verdict taken over."""
+    for model in (RunError, RunMessage, RunThreshold, RunMetric, RunSeries):
+        model.objects.filter(run=run).delete()
+    errors = _merged(run, details.errors)
+    RunError.objects.bulk_create(errors, batch_size=500)
+    messages = {message.external_id: message for message in details.messages}
+    RunMessage.objects.bulk_create(
+        [
+            RunMessage(
+                run=run, external_id=m.external_id, level=m.level, text=m.text, source=m.source, agent=m.agent,
+                logged_at=m.logged_at,
+            )
+            for m in messages.values()
+        ]
+    )  # fmt: skip
+    RunThreshold.objects.bulk_create(
+        [
+            RunThreshold(
+                run=run, metric=t.metric[:300], condition=t.condition[:300], broken=t.broken, value=t.value,
+                limit=t.limit, unit=t.unit,
+            )
+            for t in details.thresholds
+        ]
+    )  # fmt: skip
+    RunMetric.objects.bulk_create(
+        [
+            RunMetric(run=run, kind=m.kind, name=m.name[:1000], unit=m.unit, numbers=dict(m.numbers))
+            for m in details.metrics
+        ]
+    )
+    RunSeries.objects.bulk_create(
+        [
+            RunSeries(run=run, name=s.name, label=s.label, unit=s.unit, points=[list(point) for point in s.points])
+            for s in {s.name: s for s in details.series}.values()
+        ]
+    )
+    _take_over(run, details, sum(error.occurrences for error in errors), now)
+
+
+def _take_over(run: Run, details: RemoteDetails, error_count: int, now: datetime) -> None:
+    """The columns of the run that come from its details: key numbers, and once it has ended the verdict."""
+    whole = next((metric.numbers for metric in details.metrics if metric.kind == "run"), {})
+    run.p95_ms = whole.get("p95_ms")
+    run.error_rate = whole.get("error_rate")
+    if run.error_rate is None and whole.get("count") and whole.get("failed") is not None:
+        run.error_rate = whole["failed"] / whole["count"]
+    run.error_count = error_count
+    run.has_archive = details.has_archive
+    run.details_error = ""
+    columns = ["p95_ms", "error_rate", "error_count", "has_archive", "details_error"]
+    if run.status in ENDED:
+        run.details_at = now
+        columns.append("details_at")
+        if details.result is not None:
+            run.judged_result = run.result = details.result
+            columns += ["judged_result", "result"]
+    run.save(update_fields=columns)
+    refresh_days([run])
+
+
+def _merged(run: Run, errors: Iterable[RemoteError]) -> list[RunError]:
+    """One row per distinct detail; the provider may list the same one twice."""
+    rows: dict[str, RunError] = {}
+    for error in errors:
+        mark = fingerprint(
+            error.type, error.subtype, error.message, error.request, error.test_case, error.scenario, error.stack_trace
+        )
+        if mark in rows:
+            rows[mark].occurrences += error.occurrences
+            continue
+        rows[mark] = RunError(
+            run=run, fingerprint=mark, type=error.type[:300], subtype=error.subtype[:300],
+            occurrences=error.occurrences, message=error.message, request=error.request,
+            test_case=error.test_case[:300], scenario=error.scenario[:300], stack_trace=error.stack_trace,
+            last_at=error.last_at,
+        )  # fmt: skip
+    return list(rows.values())

@@ -1,0 +1,180 @@
+"""Records -> rows, a page at a time, each page in one transaction."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+
+from django.db import transaction
+from django.db.models import Count, Q
+from django.db.models.functions import TruncDate
+
+from runs.choices import ENDED, LIVE, RunResult
+from runs.models import Account, DayResult, LoadTest, Person, Run, RunPayload, StatusEvent
+from runs.services.base import RemoteRun, RemoteTest
+
+# Columns a list may overwrite. All others belong to the details or to what people did here.
+MIRRORED = (
+    "load_test", "number", "status", "result", "judged_result", "stop_reason", "provider_status", "provider_substatus",
+    "provider_result", "results_incomplete", "requested_by", "provider_requested_by", "stopped_by", "created_at",
+    "queued_at", "started_at", "load_started_at", "load_ended_at", "ended_at", "duration_s", "planned_duration_s",
+    "virtual_users", "note", "web_url", "error_code", "error_message", "start_values", "synced_at", "details_at",
+    "gone_at",
+)  # fmt: skip
+COPIED = (
+    "number", "stop_reason", "provider_status", "provider_substatus", "provider_result", "results_incomplete",
+    "created_at", "queued_at", "started_at", "load_started_at", "load_ended_at", "ended_at", "duration_s",
+    "planned_duration_s", "virtual_users", "note", "web_url", "error_code", "error_message",
+)  # fmt: skip
+# A change in one of these means that what was read below the run may be out of date.
+TELLING = ("status", "provider_status", "provider_substatus", "provider_result", "ended_at")
+
+
+def save_tests(account: Account, tests: Iterable[RemoteTest]) -> None:
+    """Store load tests by their external id; an empty name keeps the one we have."""
+    rows = {
+        test.external_id: LoadTest(
+            account=account, external_id=test.external_id, name=test.name or f"test {test.external_id}",
+            project=test.project,
+        )
+        for test in tests
+    }  # fmt: skip
+    LoadTest.objects.bulk_create(
+        rows.values(),
+        update_conflicts=True,
+        unique_fields=("account", "external_id"),
+        update_fields=("name", "project"),
+    )
+
+
+def save_runs(account: Account, remotes: Sequence[RemoteRun], now: datetime) -> list[Run]:
+    """Upsert a page of runs with all that depends on them: tests, people, payloads, status events, day results."""
+    page = {remote.external_id: remote for remote in remotes}
+    if not page:
+        return []
+    with transaction.atomic():
+        known = {run.external_id: run for run in Run.objects.filter(account=account, external_id__in=page)}
+        tests = _tests_for(account, page.values())
+        people = _people_for(account, page.values())
+        rows = [_row(account, remote, known.get(remote.external_id), tests, people, now) for remote in page.values()]
+        saved = Run.objects.bulk_create(
+            rows, update_conflicts=True, unique_fields=("account", "external_id"), update_fields=MIRRORED
+        )
+        _save_payloads(saved, page)
+        _save_events(saved, known, now)
+        _touch_tests(saved, page)
+        refresh_days(saved + list(known.values()))
+    return saved
+
+
+def _row(
+    account: Account, remote: RemoteRun, old: Run | None, tests: dict[str, LoadTest], people: dict[str, Person],
+    now: datetime,
+) -> Run:  # fmt: skip
+    row = Run(account=account, external_id=remote.external_id, load_test=tests[remote.test_external_id], synced_at=now)
+    for name in COPIED:
+        setattr(row, name, getattr(remote, name))
+    row.status, row.result = remote.status, remote.result
+    row.requested_by = people.get(remote.requested_by_id or remote.requested_by)
+    row.stopped_by = people.get(remote.stopped_by_id or remote.stopped_by)
+    row.start_values = dict(remote.start_values) or (old.start_values if old else {})
+    if old is None:
+        return row
+    if old.provider_requested_by_id:
+        row.provider_requested_by, row.requested_by_id = row.requested_by, old.requested_by_id
+    if old.status in ENDED and all(getattr(old, name) == getattr(row, name) for name in TELLING):
+        row.details_at, row.judged_result = old.details_at, old.judged_result
+        row.result = old.judged_result or remote.result
+    return row
+
+
+def _tests_for(account: Account, remotes: Iterable[RemoteRun]) -> dict[str, LoadTest]:
+    wanted = {remote.test_external_id: remote.test_name for remote in remotes}
+    tests = {test.external_id: test for test in account.load_tests.filter(external_id__in=wanted)}
+    for external_id, name in wanted.items():
+        if external_id not in tests:
+            tests[external_id], _ = LoadTest.objects.get_or_create(
+                account=account, external_id=external_id, defaults={"name": name or f"test {external_id}"}
+            )
+    return tests
+
+
+def _people_for(account: Account, remotes: Iterable[RemoteRun]) -> dict[str, Person]:
+    """Requesters and stoppers by their key (the provider's id, else the name), made or renamed where needed."""
+    names: dict[str, str] = {}
+    for remote in remotes:
+        for key, name in ((remote.requested_by_id, remote.requested_by), (remote.stopped_by_id, remote.stopped_by)):
+            if key or name:
+                names[key or name] = name or names.get(key, "")
+    people = {person.key: person for person in Person.objects.filter(account=account, key__in=names)}
+    for key, name in names.items():
+        person = people.get(key)
+        if person is None:
+            person = people[key] = Person(account=account, key=key)
+        elif not name or person.name == name:
+            continue
+        person.name = name or person.name
+        person.display = person.display_name()
+        person.save()
+    return people
+
+
+def _save_payloads(saved: Sequence[Run], page: dict[str, RemoteRun]) -> None:
+    RunPayload.objects.bulk_create(
+        [RunPayload(run=run, payload=page[run.external_id].payload) for run in saved if page[run.external_id].payload],
+        update_conflicts=True, unique_fields=("run",), update_fields=("payload",),
+    )  # fmt: skip
+
+
+def _save_events(saved: Sequence[Run], known: dict[str, Run], now: datetime) -> None:
+    """Note what changed before our eyes; the past of a run first seen when it had ended is the provider's to tell."""
+    events = []
+    for run in saved:
+        old = known.get(run.external_id)
+        if (old is None and run.status in LIVE) or (old is not None and old.status != run.status):
+            events.append(StatusEvent(run=run, status=run.status, provider_status=run.provider_status, seen_at=now))
+    StatusEvent.objects.bulk_create(events)
+
+
+def _touch_tests(saved: Sequence[Run], page: dict[str, RemoteRun]) -> None:
+    newest: dict[int, Run] = {}
+    for run in saved:
+        if run.load_test_id not in newest or run.created_at > newest[run.load_test_id].created_at:
+            newest[run.load_test_id] = run
+    for run in newest.values():
+        test, remote = run.load_test, page[run.external_id]
+        if test.last_run_at is None or run.created_at >= test.last_run_at:
+            test.last_run_at = run.created_at
+            test.name = remote.test_name or test.name
+            test.start_values = run.start_values or test.start_values
+            test.save(update_fields=["last_run_at", "name", "start_values"])
+
+
+def refresh_days(runs: Iterable[Run]) -> None:
+    """Count the days of these runs anew. Call it in the transaction that changed them."""
+    pairs = {(run.load_test_id, run.created_at.astimezone(UTC).date()) for run in runs}
+    if not pairs:
+        return
+    days = [day for _, day in pairs]
+    counted = (
+        Run.objects.filter(
+            load_test__in={test for test, _ in pairs},
+            created_at__gte=_midnight(min(days)),
+            created_at__lt=_midnight(max(days) + timedelta(days=1)),
+        )
+        .annotate(day=TruncDate("created_at", tzinfo=UTC))
+        .values("load_test", "day")
+        .annotate(
+            runs=Count("pk"),
+            live=Count("pk", filter=Q(status__in=LIVE)),
+            **{result: Count("pk", filter=~Q(status__in=LIVE) & Q(result=result)) for result in RunResult.values},
+        )
+    )
+    found = {(row.pop("load_test"), row.pop("day")): row for row in counted}
+    rows = [DayResult(load_test_id=test, day=day, **found.get((test, day), {})) for test, day in pairs]
+    DayResult.objects.bulk_create(
+        rows, update_conflicts=True, unique_fields=("load_test", "day"),
+        update_fields=("runs", "live", *RunResult.values),
+    )  # fmt: skip
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, UTC)
