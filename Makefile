@@ -44,12 +44,12 @@ requirements: .venv/.installed-dev
 # The stamps say that .venv holds exactly what the pinned files name.
 .venv/.installed: requirements.txt | .venv/bin/python
 	@echo "Installing what Plimsoll needs into .venv …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@
 
 .venv/.installed-dev: requirements-dev.txt .venv/.installed
 	@echo "Installing what working on Plimsoll needs into .venv …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
 .venv/bin/python:
