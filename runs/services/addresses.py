@@ -59,7 +59,8 @@ class Gate:
         return any(host == name and wanted in (None, port) for name, wanted in self._extra)
 
     def is_own(self, host: str) -> bool:
-        return host in self.hosts or "*." + host.partition(".")[2] in self.hosts
+        label, _, rest = host.partition(".")
+        return host in self.hosts or (label != "" and f"*.{rest}" in self.hosts)
 
     def check(self, url: str) -> Origin:
         """The URL's origin if it may be called, else Refused with a sentence for whoever configures the account."""

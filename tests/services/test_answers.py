@@ -1,0 +1,55 @@
+"""Texts and times of providers, as they are kept."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from runs.services.http import clean_text, parse_time
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("2014-05-14T12:17:41.8009459Z", datetime(2014, 5, 14, 12, 17, 41, 800945, UTC)),
+        ("2015-05-26T12:16:17.038528Z", datetime(2015, 5, 26, 12, 16, 17, 38528, UTC)),
+        ("2015-05-26T12:16:17.5Z", datetime(2015, 5, 26, 12, 16, 17, 500000, UTC)),
+        ("2015-04-28T09:50:28Z", datetime(2015, 4, 28, 9, 50, 28, tzinfo=UTC)),
+        ("2015-04-28T09:50:28", datetime(2015, 4, 28, 9, 50, 28, tzinfo=UTC)),
+        ("2015-04-28T09:50:28+02:00", datetime(2015, 4, 28, 7, 50, 28, tzinfo=UTC)),
+        ("2015-04-28T00:10:00-0830", datetime(2015, 4, 28, 8, 40, tzinfo=UTC)),
+        ("2015-10-25T01:30:00+00:00", datetime(2015, 10, 25, 1, 30, tzinfo=UTC)),
+        (" 2015-04-28T09:50:28Z ", datetime(2015, 4, 28, 9, 50, 28, tzinfo=UTC)),
+        ("20140623T061334Z", datetime(2014, 6, 23, 6, 13, 34, tzinfo=UTC)),
+        ("2018-01-01", datetime(2018, 1, 1, tzinfo=UTC)),
+        ("0001-01-01T00:00:00Z", None),
+        ("0001-01-01T00:00:00+05:00", None),
+        ("9999-12-31T23:59:59-05:00", None),
+        ("2015-02-30T00:00:00Z", None),
+        ("yesterday", None),
+        ("", None),
+        (None, None),
+        (1400069861, None),
+    ],
+)
+def test_times_come_out_in_utc(text, time):
+    assert parse_time(text) == time
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("plain", "plain"),
+        ("a\x00b", "ab"),
+        ("a\ud800b", "a\ufffdb"),
+        ("😀\u202e", "😀\u202e"),
+        ("x" * 12, "xxxxxxxxx…"),
+        (7, "7"),
+        (1.5, "1.5"),
+        (True, ""),
+        (None, ""),
+        ({"a": 1}, ""),
+        (["a"], ""),
+    ],
+)
+def test_texts_are_what_databases_take(value, text):
+    assert clean_text(value, limit=10) == text
