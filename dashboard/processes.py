@@ -26,7 +26,7 @@ def web(host: str, port: int) -> list[str]:
     """The command line of the web server."""
     return [
         *(sys.executable, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", str(port)),
-        *("--blocking-threads", str(_BLOCKING_THREADS), "--workers-kill-timeout", "5", "--log-level", "warning"),
+        *("--blocking-threads", str(_BLOCKING_THREADS), "--workers-kill-timeout", "5", "--log-level", "error"),
         *("--no-ws", "--working-dir", str(settings.BASE_DIR), "dashboard.wsgi:application"),
     ]
 
