@@ -1,0 +1,92 @@
+/* Comfort on top of pages that work without it: dialogs, menus, messages, copying, shortcuts. */
+"use strict";
+
+const dialog = () => document.getElementById("dialog");
+
+// A link or button with hx-target="#dialog" brings the inside of a dialog; opening it is ours.
+document.addEventListener("htmx:afterSwap", (event) => {
+  if (event.target === dialog()) {
+    if (!dialog().open) dialog().showModal();
+    const first = dialog().querySelector("[autofocus], input:not([type=hidden]), select, textarea");
+    if (first) first.focus();
+  }
+  const summary = event.target.querySelector("[data-focus]");
+  if (summary) summary.focus();
+});
+
+document.addEventListener("click", (event) => {
+  const closes = event.target.closest("[data-close]");
+  if (closes && closes.closest("dialog[open]")) {
+    event.preventDefault();
+    closes.closest("dialog").close();
+  }
+  const dismissed = event.target.closest("[data-dismiss]");
+  if (dismissed) dismissed.closest(".message").remove();
+  const copies = event.target.closest("[data-copy]");
+  if (copies) {
+    const source = document.getElementById(copies.dataset.copy);
+    navigator.clipboard.writeText(source ? source.textContent : copies.dataset.copyText || "").then(() => say("Copied."));
+  }
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+});
+
+// A second press while the first is under way does nothing; the server would find the same intent anyway.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method !== "post") return;
+  if (form.dataset.sent && !form.hasAttribute("hx-post")) event.preventDefault();
+  form.dataset.sent = "yes";
+});
+window.addEventListener("pageshow", () => document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent));
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") {
+    for (const menu of document.querySelectorAll("details.menu[open]")) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    }
+  }
+  if (event.target.closest("input, select, textarea, dialog[open]") || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "/") {
+    const search = document.querySelector("[data-search]");
+    if (search) {
+      event.preventDefault();
+      search.focus();
+    }
+  }
+  if (event.key === "j" || event.key === "k") {
+    const names = [...document.querySelectorAll("table [data-row]")];
+    const next = names[names.indexOf(document.activeElement) + (event.key === "j" ? 1 : -1)] || (event.key === "j" ? names[0] : null);
+    if (next) next.focus();
+  }
+});
+
+// Live parts ask only while somebody looks, and never while a menu or a field inside them is in use.
+let missed = 0;
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const part = event.detail.elt;
+  if (part.hasAttribute("data-poll") && document.hidden) event.preventDefault();
+});
+document.addEventListener("htmx:afterRequest", (event) => {
+  const { elt, successful } = event.detail;
+  if (successful) {
+    missed = 0;
+  } else if (elt.hasAttribute("data-poll")) {
+    missed += 1;
+    if (missed === 3) say("Plimsoll has not answered three times. What you see may be old.", "warning");
+  } else {
+    say("Plimsoll did not answer. Nothing was changed on this page; try again.", "error");
+  }
+});
+
+function say(text, kind = "info") {
+  const message = document.createElement("div");
+  message.className = `message is-${kind}`;
+  message.append(Object.assign(document.createElement("span"), { textContent: text }));
+  document.getElementById("messages").append(message);
+  if (kind === "info") setTimeout(() => message.remove(), 6000);
+}
+
+for (const message of document.querySelectorAll(".message[data-fades]")) setTimeout(() => message.remove(), 6000);
