@@ -1,0 +1,162 @@
+"""How statuses, results, times and numbers are written. Pure functions; the template tags wrap them."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.utils import timezone
+
+from runs.choices import RunResult, RunStatus, StopReason
+from runs.models import Run
+
+DASH = "–"  # a missing value is never 0
+NARROW = "\u00a0"  # between a number and its unit
+
+STATUS_ICON = {
+    RunStatus.CREATED: "circle-dotted",
+    RunStatus.QUEUED: "clock",
+    RunStatus.STARTING: "rocket",
+    RunStatus.RUNNING: "player-play-filled",
+    RunStatus.STOPPING: "hand-stop",
+    RunStatus.PROCESSING: "stack-2",
+    RunStatus.FINISHED: "flag",
+    RunStatus.TIMED_OUT: "clock-x",
+    RunStatus.ERROR: "alert-octagon",
+    RunStatus.UNKNOWN: "help-circle",
+}
+ABORT_ICON = {
+    StopReason.USER: "user-x",
+    StopReason.THRESHOLD: "bolt",
+    StopReason.AUTO_STOP: "bolt",
+    StopReason.LIMIT: "gauge",
+    StopReason.SCRIPT_ERROR: "code-off",
+    StopReason.SYSTEM: "server-off",
+}
+RESULTS = {
+    RunResult.PASSED: ("passed", "Passed", "circle-check-filled"),
+    RunResult.FAILED: ("failed", "Failed", "square-x-filled"),
+    RunResult.ERROR: ("error", "Error", "alert-triangle-filled"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Pill:
+    """`kind` is the class (`is-<kind>`), `icon` a name in the sprite, `cause` small text after the word."""
+
+    kind: str
+    word: str
+    icon: str
+    cause: str = ""
+
+
+def status_of(run: Run, now: datetime | None = None) -> Pill:
+    """Where the run is. The provider's status, never an optimistic one; a stop we asked for is said beside it."""
+    if run.status == RunStatus.UNKNOWN:
+        return Pill("unknown", run.provider_status or "Unknown", STATUS_ICON[RunStatus.UNKNOWN])
+    cause = ""
+    if run.status == RunStatus.ABORTED:
+        icon = ABORT_ICON.get(run.stop_reason, "ban")
+        cause = StopReason(run.stop_reason).label if run.stop_reason in StopReason.values else ""
+        return Pill(run.status, "Aborted", icon, cause)
+    if run.stop_requested_at and run.is_live:
+        waited = clock(((now or timezone.now()) - run.stop_requested_at).total_seconds())
+        cause = waited if run.status == RunStatus.STOPPING else f"stop asked {waited} ago"
+    return Pill(run.status, RunStatus(run.status).label, STATUS_ICON[run.status], cause)
+
+
+def result_of(run: Run) -> Pill:
+    """The verdict. `run.failing` (see `RunQuerySet.with_failing`) marks a live run whose criterion is broken already."""
+    if run.result in RESULTS:
+        return Pill(*RESULTS[run.result])
+    if run.is_live:
+        if getattr(run, "failing", False):
+            return Pill("failing", "Failing", "square-x")
+        return Pill("not-yet", "Not yet", "circle-dashed")
+    if run.status == RunStatus.FINISHED:
+        return Pill("none", "No criteria", "circle-minus")
+    return Pill("none", "No verdict", "circle-minus")
+
+
+def provider_words(run: Run) -> str:
+    """The provider's own words on status and result, for a tooltip; empty when it said nothing."""
+    words = [run.provider_status, run.provider_substatus, run.provider_result]
+    said = ", ".join(word for word in words if word)
+    return f"The provider says: {said}" if said else ""
+
+
+def clock(seconds: float | None) -> str:
+    """A duration as m:ss or h:mm:ss; a dash when there is none."""
+    if seconds is None:
+        return DASH
+    total = max(0, int(seconds))
+    hours, rest = divmod(total, 3600)
+    minutes, left = divmod(rest, 60)
+    return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
+
+
+def relative(moment: datetime, now: datetime | None = None) -> str:
+    """ "6 min ago", "yesterday", "in 40 s"; the date when it is long ago. Days are the viewer's."""
+    now = now or timezone.now()
+    gap = now - moment
+    ahead = gap < timedelta(0)
+    seconds = abs(gap.total_seconds())
+    if seconds < 5:
+        return "just now"
+    days = abs((timezone.localdate(now) - timezone.localdate(moment)).days)
+    if seconds < 60:
+        text = f"{int(seconds)} s"
+    elif seconds < 3600:
+        text = f"{int(seconds // 60)} min"
+    elif seconds < 12 * 3600 or (days == 0 and seconds < 86400):
+        text = f"{int(seconds // 3600)} h"
+    elif days == 1:
+        return "tomorrow" if ahead else "yesterday"
+    elif days < 28:
+        text = f"{days} days"
+    else:
+        return day(moment)
+    return f"in {text}" if ahead else f"{text} ago"
+
+
+def day(moment: datetime) -> str:
+    """ "12 Jan 2020" in the viewer's zone."""
+    local = timezone.localtime(moment)
+    return f"{local.day} {local:%b %Y}"
+
+
+def absolute(moment: datetime) -> str:
+    """The whole time in the viewer's zone, and in UTC where that differs."""
+    local = timezone.localtime(moment)
+    text = f"{local.day} {local:%b %Y, %H:%M:%S %Z}"
+    if local.utcoffset():
+        text += f" · {moment.astimezone(UTC):%H:%M:%S} UTC"
+    return text
+
+
+def number(value: float | None, decimals: int = 0) -> str:
+    """1,234 with a real minus; a dash when there is none."""
+    if value is None:
+        return DASH
+    return f"{value:,.{decimals}f}".replace("-", "\u2212")
+
+
+def milliseconds(value: float | None) -> str:
+    """Whole milliseconds without a unit, more digits where rounding would hide something (499.6, 0.42)."""
+    if value is None:
+        return DASH
+    return number(value, 0 if value >= 1000 or float(value).is_integer() else 1 if value >= 1 else 2)
+
+
+def percent(share: float | None) -> str:
+    """A share 0..1 as "1.84" (without the sign); never rounded down to 0.00 or up to 100.00."""
+    if share is None:
+        return DASH
+    text = number(share * 100, 2)
+    if text == "0.00" and share > 0:
+        return "<\u20090.01"
+    return "99.99" if text == "100.00" and share < 1 else text
+
+
+def initials(name: str) -> str:
+    """Up to two letters for a person."""
+    words = [word for word in name.replace(".", " ").replace("-", " ").split() if word[0].isalnum()]
+    return "".join(word[0] for word in (words[:1] + words[-1:] if len(words) > 1 else words)).upper() or "?"
