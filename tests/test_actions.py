@@ -1,0 +1,279 @@
+"""Start and stop: stored first, sent once, and settled by looking."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+import time_machine
+from django.utils import timezone
+
+from runs import actions
+from runs.choices import IntentOutcome, RunResult, RunStatus
+from runs.models import ControlIntent, Run
+from runs.services import SERVICES
+from runs.services.base import Refused, Unavailable
+from runs.sync import sync_account
+from runs.sync.settle import LIST_LAG
+from tests.fake_service import FakeService, remote
+from tests.rows import make_account, make_user
+
+pytestmark = pytest.mark.django_db
+LOST = Unavailable("Fake Provider did not answer in time.", maybe_done=True)
+
+
+@pytest.fixture
+def fake(monkeypatch):
+    service = FakeService()
+    monkeypatch.setitem(SERVICES, "fake", service)
+    return service
+
+
+@pytest.fixture
+def account(fake):
+    account = make_account("fake", provider="fake", base_url="https://fake.example")
+    account.seal_credentials({"token": "t"})
+    account.save()
+    sync_account(account)
+    return account
+
+
+@pytest.fixture
+def operator(account):
+    return make_user("operator", "maya")
+
+
+def start(user, account, **wish):
+    wish = {"load_test": account.load_tests.get(), "values": {}, "reason": "nightly", "token": uuid4(), **wish}
+    return actions.start_run(user=user, account=account, **wish)
+
+
+def sync_later(account, seconds=0):
+    with time_machine.travel(timezone.now() + timedelta(seconds=seconds), tick=False):
+        return sync_account(account)
+
+
+def test_a_start_is_stored_with_who_what_and_why(operator, account, fake):
+    intent = start(operator, account)
+    assert (intent.outcome, intent.user_name, intent.reason) == (IntentOutcome.DONE, "maya", "nightly")
+    assert intent.run.external_id == "900"
+    assert fake.asked("start") == [("start", "Checkout", "")]
+
+
+def test_the_run_was_requested_by_our_person_and_the_providers_word_is_kept(operator, account, fake):
+    run = start(operator, account).run
+    sync_account(account, full=True)
+    run.refresh_from_db()
+    assert (run.requested_by.display, run.provider_requested_by.display) == ("maya", "user 703")
+    assert list(Run.objects.requested_by_any(["maya"])) == list(Run.objects.requested_by_any(["user 703"])) == [run]
+
+
+def test_the_same_press_twice_is_one_start(operator, account, fake):
+    token = uuid4()
+    first, second = start(operator, account, token=token), start(operator, account, token=token)
+    assert first == second
+    assert len(fake.asked("start")) == 1
+
+
+def test_another_persons_token_is_refused(operator, account, fake):
+    token = uuid4()
+    start(operator, account, token=token)
+    with pytest.raises(actions.NotAllowed, match="already used"):
+        start(make_user("operator", "jonas"), account, token=token)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"), [({"read_only": True}, "read-only"), ({"enabled": False}, "switched off")]
+)
+def test_a_start_that_is_not_allowed_reaches_nobody(operator, account, fake, change, sentence):
+    type(account).objects.filter(pk=account.pk).update(**change)
+    account.refresh_from_db()
+    with pytest.raises(actions.NotAllowed, match=sentence):
+        start(operator, account)
+    assert fake.asked("start") == []
+    assert not ControlIntent.objects.exists()
+
+
+def test_a_viewer_can_neither_start_nor_stop(account, fake):
+    fake.has(remote("1", status=RunStatus.RUNNING, result=RunResult.NONE))
+    sync_account(account, full=True)
+    viewer = make_user("viewer")
+    with pytest.raises(actions.NotAllowed, match="operator role"):
+        start(viewer, account)
+    with pytest.raises(actions.NotAllowed, match="operator role"):
+        actions.stop_run(user=viewer, run=Run.objects.get(), reason="", token=uuid4())
+    assert fake.asked("start") + fake.asked("stop") == []
+
+
+def test_a_refused_start_gives_the_providers_reason(operator, account, fake):
+    fake.fail("start", Refused("Fake Provider refused: too many VUs."))
+    intent = start(operator, account)
+    assert intent.outcome == IntentOutcome.REFUSED
+    assert "too many VUs" in intent.message
+
+
+def test_a_lost_answer_is_not_sent_again_and_the_run_is_found(operator, account, fake):
+    fake.fail("start", LOST)
+    intent = start(operator, account)
+    assert intent.outcome == IntentOutcome.SENT
+    assert "may or may not have started" in intent.message
+    fake.has(remote("901", status=RunStatus.RUNNING, result=RunResult.NONE, created_at=timezone.now()))
+    sync_later(account, 5)
+    intent.refresh_from_db()
+    assert (intent.outcome, intent.run.external_id) == (IntentOutcome.DONE, "901")
+    assert intent.run.requested_by.display == "maya"
+    assert len(fake.asked("start")) == 1
+
+
+def test_a_start_that_never_arrived_is_said_not_to_have_started(operator, account, fake):
+    fake.fail("start", LOST)
+    intent = start(operator, account)
+    sync_later(account, 5)
+    intent.refresh_from_db()
+    assert intent.outcome == IntentOutcome.SENT
+    sync_later(account, LIST_LAG.total_seconds() + 10)
+    intent.refresh_from_db()
+    assert intent.outcome == IntentOutcome.NOT_STARTED
+    assert len(fake.asked("start")) == 1
+
+
+def test_two_possible_runs_are_both_named(operator, account, fake):
+    fake.fail("start", LOST)
+    intent = start(operator, account)
+    now = timezone.now()
+    fake.has(remote("901", created_at=now), remote("902", created_at=now))
+    sync_later(account, 5)
+    intent.refresh_from_db()
+    assert (intent.outcome, intent.candidates) == (IntentOutcome.CANNOT_TELL, ["901", "902"])
+
+
+def test_runs_of_other_people_and_other_starts_are_no_candidates(operator, account, fake):
+    start(operator, account)
+    fake.fail("start", LOST)
+    intent = start(operator, account)
+    now = timezone.now()
+    fake.has(remote("900", created_at=now), remote("901", created_at=now, requested_by_id="5"))
+    sync_later(account, LIST_LAG.total_seconds() + 10)
+    intent.refresh_from_db()
+    assert intent.outcome == IntentOutcome.NOT_STARTED
+
+
+def test_an_intent_that_was_never_sent_is_closed(operator, account, fake):
+    intent = ControlIntent.objects.create(kind="start", account=account, user=operator, user_name="maya")
+    sync_later(account, LIST_LAG.total_seconds() + 10)
+    intent.refresh_from_db()
+    assert intent.outcome == IntentOutcome.NOT_STARTED
+    assert fake.asked("start") == []
+
+
+@pytest.fixture
+def two_steps(fake, monkeypatch):
+    monkeypatch.setattr(fake, "start_steps", ("create", "queue"), raising=False)
+
+
+def test_both_steps_are_sent_in_order(operator, account, fake, two_steps):
+    intent = start(operator, account)
+    assert intent.outcome == IntentOutcome.DONE
+    assert fake.calls[-2:] == [("create", "Checkout", ""), ("queue", "Checkout", "900")]
+
+
+def test_a_run_created_but_not_queued_says_so_and_can_be_queued(operator, account, fake, two_steps):
+    fake.fail("queue", Refused("Fake Provider refused: no capacity."))
+    intent = start(operator, account)
+    assert intent.outcome == IntentOutcome.CREATED
+    assert "not queued" in intent.message
+    actions.queue_created(user=operator, intent=intent)
+    again = actions.queue_created(user=operator, intent=ControlIntent.objects.get())
+    assert again.outcome == IntentOutcome.DONE
+    assert (len(fake.asked("create")), len(fake.asked("queue"))) == (1, 2)
+
+
+def test_a_run_created_but_not_queued_can_be_left(operator, account, fake, two_steps):
+    fake.fail("queue", Refused("no"))
+    intent = actions.leave_created(user=operator, intent=start(operator, account))
+    assert intent.outcome == IntentOutcome.LEFT
+    assert actions.queue_created(user=operator, intent=intent).outcome == IntentOutcome.LEFT
+    assert len(fake.asked("queue")) == 1
+
+
+def test_a_lost_create_is_found_pending_and_offered_to_be_queued(operator, account, fake, two_steps):
+    fake.fail("create", LOST)
+    intent = start(operator, account)
+    fake.has(remote("901", status=RunStatus.CREATED, result=RunResult.NONE, created_at=timezone.now()))
+    sync_later(account, 5)
+    intent.refresh_from_db()
+    assert (intent.outcome, intent.external_id) == (IntentOutcome.CREATED, "901")
+    assert len(fake.asked("create")) == 1
+
+
+def test_a_lost_queue_is_settled_by_the_runs_status(operator, account, fake, two_steps):
+    fake.fail("queue", LOST)
+    intent = start(operator, account)
+    assert intent.outcome == IntentOutcome.SENT
+    fake.has(remote("900", status=RunStatus.QUEUED, result=RunResult.NONE))
+    sync_later(account, 5)
+    intent.refresh_from_db()
+    assert intent.outcome == IntentOutcome.DONE
+    assert len(fake.asked("queue")) == 1
+
+
+@pytest.fixture
+def running(account, fake):
+    fake.has(remote("1", status=RunStatus.RUNNING, result=RunResult.NONE))
+    sync_account(account, full=True)
+    return Run.objects.get(external_id="1")
+
+
+def stop(user, run, token=None):
+    return actions.stop_run(user=user, run=run, reason="wrong target", token=token or uuid4())
+
+
+def test_a_stop_is_accepted_then_confirmed_by_the_sync(operator, account, fake, running):
+    intent = stop(operator, running)
+    running.refresh_from_db()
+    assert (intent.outcome, running.status) == (IntentOutcome.ACCEPTED, RunStatus.RUNNING)
+    assert running.stop_requested_by == "maya"
+    fake.has(remote("1", status=RunStatus.ABORTED, provider_status="ABORTED_BY_USER", stop_reason="user"))
+    sync_later(account, 7)
+    intent.refresh_from_db()
+    assert intent.outcome == IntentOutcome.DONE
+    assert "Confirmed" in intent.message
+
+
+def test_the_same_stop_twice_is_sent_once(operator, fake, running):
+    token = uuid4()
+    assert stop(operator, running, token) == stop(operator, running, token)
+    assert len(fake.asked("stop")) == 1
+
+
+def test_stopping_an_ended_run_is_explained_and_sent_to_nobody(operator, account, fake):
+    fake.has(remote("1"))
+    sync_account(account, full=True)
+    with pytest.raises(actions.NotAllowed, match="already ended"):
+        stop(operator, Run.objects.get())
+    assert fake.asked("stop") == []
+
+
+def test_a_run_that_ended_meanwhile_is_shown_as_it_is(operator, fake, running):
+    fake.has(remote("1"))
+    fake.fail("stop", Refused("Fake Provider refused: not running."))
+    intent = stop(operator, running)
+    assert (intent.outcome, Run.objects.get().status) == (IntentOutcome.DONE, RunStatus.FINISHED)
+
+
+def test_a_refused_stop_keeps_the_run_stoppable(operator, fake, running):
+    fake.fail("stop", Refused("Fake Provider refused: not now."))
+    intent = stop(operator, running)
+    assert intent.outcome == IntentOutcome.REFUSED
+    assert Run.objects.get().is_stoppable
+
+
+def test_a_stop_without_an_answer_says_so(operator, fake, running):
+    fake.fail("stop", LOST)
+    intent = stop(operator, running)
+    assert intent.outcome == IntentOutcome.SENT
+    assert "may or may not stop" in intent.message
+
+
+def test_the_archive_is_passed_through(operator, fake, running):
+    download = actions.fetch_archive(user=operator, run=running)
+    assert b"".join(download.chunks) == b"zip"
