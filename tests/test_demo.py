@@ -4,8 +4,6 @@ import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,8 +13,8 @@ from django.contrib.auth.models import Group, User
 from dashboard import demo
 from dashboard.processes import answers
 from runs.models import Account, SyncState
+from tests.processes import an_unused_port, manage_py, read_until, using
 
-ROOT = Path(__file__).resolve().parent.parent
 CREDENTIALS = {
     "k6-legacy": {"base_url": "http://127.0.0.1:8089/k6", "credentials": {"token": "one"}},
     "vsts": {"base_url": "http://127.0.0.1:8089/vsts", "credentials": {"token": "two"}},
@@ -112,58 +110,19 @@ def test_roles_come_from_a_migration():
     assert {"viewer", "operator", "admin"} <= set(Group.objects.values_list("name", flat=True))
 
 
-def demo_process(data_dir: Path, port: int) -> subprocess.Popen[str]:
-    env = {**os.environ, "DJANGO_SETTINGS_MODULE": "dashboard.settings", "DATA_DIR": str(data_dir), "PORT": str(port)}
-    return subprocess.Popen(
-        [sys.executable, "manage.py", "demo"],
-        cwd=ROOT,
-        env=env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def an_unused_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def read_until(process: subprocess.Popen[str], words: str) -> str:
-    seen = ""
-    for line in process.stdout:
-        seen += line
-        if words in line:
-            return seen
-    raise AssertionError(f"It ended without saying {words!r}:\n{seen}")
-
-
-def processes_using(text: str) -> list[str]:
-    """Command lines and environments of running processes that mention `text`."""
-    found = []
-    for directory in Path("/proc").glob("[0-9]*"):
-        try:
-            if text.encode() in (directory / "environ").read_bytes():
-                found.append((directory / "cmdline").read_bytes().replace(b"\0", b" ").decode())
-        except OSError:
-            continue
-    return found
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_the_whole_demo_starts_answers_and_leaves_nothing_behind(tmp_path, how):
     port = an_unused_port()
     began = time.monotonic()
-    with demo_process(tmp_path, port) as process:
+    with manage_py("demo", DATA_DIR=str(tmp_path), PORT=str(port)) as process:
         try:
             said = read_until(process, "Ctrl-C ends the demo")
             assert time.monotonic() - began < 30
             assert f"http://127.0.0.1:{port}/" in said
             assert re.search("viewer, operator, admin.*plimsoll", said)
             assert answers("127.0.0.1", port, "/")
-            assert len(processes_using(str(tmp_path))) >= 4
+            assert len(using(str(tmp_path))) >= 4
         finally:
             process.send_signal(how)
         rest = process.stdout.read()
@@ -173,9 +132,9 @@ def test_the_whole_demo_starts_answers_and_leaves_nothing_behind(tmp_path, how):
         assert "The demo has ended." in rest
         assert "Traceback" not in rest
     deadline = time.monotonic() + 10
-    while (left := processes_using(str(tmp_path))) and time.monotonic() < deadline:
+    while (left := using(str(tmp_path))) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert left == []
+    assert left == {}
 
 
 @pytest.mark.slow
@@ -184,7 +143,7 @@ def test_a_taken_port_is_told_in_a_sentence(tmp_path):
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         port = listener.getsockname()[1]
-        with demo_process(tmp_path, port) as process:
+        with manage_py("demo", DATA_DIR=str(tmp_path), PORT=str(port)) as process:
             said = process.communicate(timeout=30)[0]
     assert process.returncode == 1
     assert f"Port {port} on 127.0.0.1 is not free" in said
