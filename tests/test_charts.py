@@ -1,0 +1,205 @@
+"""Charts: coordinates that say what the points say, a limit with its sign, a table with the same data."""
+
+import re
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import pytest
+
+from dashboard.charts import LEFT, MOST_POINTS, NARROW, WIDE, chart, scale, thinned, time_marks
+
+
+@dataclass
+class Series:
+    name: str
+    label: str
+    unit: str
+    points: list = field(default_factory=list)
+
+
+@dataclass
+class Threshold:
+    metric: str
+    condition: str
+    limit: float
+    broken: bool | None = True
+    value: float | None = None
+    unit: str = "ms"
+
+
+P95 = Series("p95_ms", "Response time p95", "ms", [[0, 200], [60, 300], [120, 900], [180, 700], [240, 400]])
+RATE = Series("rate_per_s", "Requests", "1/s", [[0, 10], [60, 20], [120, 20], [180, 20], [240, 20]])
+ERRORS = Series("errors_per_s", "Failed requests", "1/s", [[0, 0], [60, 0], [120, 4], [180, 2], [240, 0]])
+USERS = Series("vus", "Virtual users", "", [[0, 1], [60, 400], [120, 400], [180, 400], [240, 400]])
+LIMIT = Threshold("http_req_duration", "p(95)<500", 500)
+ALL = [P95, RATE, ERRORS, USERS]
+
+
+def coordinates(path):
+    return [(float(x), float(y)) for x, y in re.findall(r"[ML]([-\d.]+) ([-\d.]+)", path)]
+
+
+def test_no_points_no_chart():
+    assert chart([], []) is None
+    assert chart([Series("p95_ms", "p95", "ms", [])], []) is None
+    assert chart([Series("p95_ms", "p95", "ms", [[0, 5]])], []) is None
+    assert chart([Series("p95_ms", "p95", "ms", [[0, None], [1, None]])], []) is None
+
+
+def test_the_line_spans_the_plot_and_is_higher_where_the_value_is():
+    drawing = chart(ALL, []).wide
+    line = coordinates(drawing.panels[0].line.path)
+    assert line[0][0] == LEFT
+    assert line[-1][0] == pytest.approx(drawing.right, abs=0.1)
+    heights = [y for _, y in line]
+    assert heights.index(min(heights)) == 2
+    assert all(drawing.panels[0].top <= y <= drawing.panels[0].bottom for y in heights)
+
+
+def test_panels_stand_below_each_other_without_overlap():
+    panels = chart(ALL, []).wide.panels
+    assert [panel.kind for panel in panels] == ["main", "bars", "line", "area"]
+    assert all(upper.bottom < lower.top for upper, lower in pairwise(panels))
+
+
+def test_both_widths_are_drawn_from_the_same_points():
+    drawn = chart(ALL, [])
+    assert (drawn.wide.width, drawn.narrow.width) == (WIDE, NARROW)
+    assert len(coordinates(drawn.narrow.panels[0].line.path)) == len(coordinates(drawn.wide.panels[0].line.path))
+    assert max(x for x, _ in coordinates(drawn.narrow.panels[0].line.path)) <= NARROW
+    assert len(drawn.narrow.times) <= 4
+
+
+def test_the_limit_stands_at_its_height_and_only_what_is_over_it_is_tinted():
+    panel = chart(ALL, [LIMIT]).wide.panels[0]
+    assert panel.limit.label == "limit 500\u00a0ms"
+    ticks = {tick.label: tick.at for tick in panel.ticks}
+    assert panel.limit.at == pytest.approx(ticks["500"], abs=0.1)
+    tinted = coordinates(panel.over)
+    assert all(y <= panel.limit.at for _, y in tinted)
+    xs = [x for x, _ in tinted]
+    line = coordinates(panel.line.path)
+    assert line[1][0] < min(xs) < line[2][0]
+    assert line[3][0] < max(xs) < line[4][0]
+
+
+def test_a_limit_that_was_kept_is_drawn_without_a_tint_and_stays_inside():
+    panel = chart(ALL, [Threshold("http_req_duration", "p(95)<2000", 2000)]).wide.panels[0]
+    assert panel.over == ""
+    assert panel.limit.at >= panel.top
+
+
+def test_a_line_that_ends_over_its_limit_is_tinted_to_its_end():
+    rising = Series("p95_ms", "p95", "ms", [[0, 600], [10, 700], [20, 400], [30, 800]])
+    panel = chart([rising], [LIMIT]).wide.panels[0]
+    assert panel.over.count("Z") == 2
+    assert max(x for x, _ in coordinates(panel.over)) == coordinates(panel.line.path)[-1][0]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Threshold("http_req_duration{name:x}", "p(95)<500", 500),
+        Threshold("http_req_duration", "p(99)<500", 500),
+        Threshold("http_req_failed", "rate<0.01", 0.01, unit=""),
+    ],
+)
+def test_a_limit_on_something_else_is_not_drawn(other):
+    assert chart(ALL, [other]).wide.panels[0].limit is None
+
+
+def test_the_finding_is_one_sentence():
+    assert chart(ALL, [LIMIT]).finding == (
+        "Response time p95: highest 900\u00a0ms at 2:00, first over its limit of 500\u00a0ms at 2:00."
+    )
+    assert chart(ALL, []).finding == "Response time p95: highest 900\u00a0ms at 2:00."
+    kept = Threshold("http_req_duration", "p(95)<2000", 2000, broken=False)
+    assert chart(ALL, [kept]).finding.endswith("at 2:00, limit 2,000\u00a0ms.")
+
+
+def test_only_errors_are_bars_and_none_is_drawn_for_nothing():
+    panel = chart(ALL, []).wide.panels[1]
+    assert len(panel.bars) == 2
+    assert panel.bars[0].height == pytest.approx(2 * panel.bars[1].height, abs=0.2)
+    assert panel.note == "peak 4"
+
+
+def test_the_ramp_up_ends_where_all_users_were_there():
+    drawing = chart(ALL, []).wide
+    assert drawing.ramp_to == pytest.approx(coordinates(drawing.panels[0].line.path)[1][0], abs=0.1)
+    at_once = Series("vus", "VUs", "", [[0, 400], [60, 400]])
+    assert chart([P95, at_once], []).wide.ramp_to is None
+
+
+def test_while_it_runs_the_axis_is_as_long_as_the_plan_and_now_is_marked():
+    drawn = chart(ALL, [], planned_s=480, now_s=250)
+    assert drawn.wide.now.label == "now 4:10"
+    assert coordinates(drawn.wide.panels[0].line.path)[-1][0] == pytest.approx((LEFT + drawn.wide.right) / 2, abs=0.2)
+    assert drawn.wide.panels[-1].note == "now 400"
+    assert chart(ALL, [], planned_s=480).wide.now is None
+
+
+def test_the_table_holds_every_drawn_point():
+    drawn = chart(ALL, [])
+    assert drawn.head == ["Time", "Response time p95, ms", "Failed requests, 1/s", "Requests, 1/s", "Virtual users"]
+    assert drawn.rows[2] == ["2:00", "900", "4", "20", "400"]
+    assert len(drawn.rows) == 5
+    assert drawn.step == "per 60\u00a0s"
+
+
+def test_a_moment_one_series_lacks_is_a_dash_not_a_zero():
+    assert chart([P95, Series("vus", "VUs", "", [[0, 1], [61, 2]])], []).rows[1] == ["1:00", "300", "–"]
+
+
+def test_without_p95_any_time_is_the_main_line_and_its_siblings_are_context():
+    page = Series("page", "Avg. Page Time", "sec", [[0, 1], [15, 2]])
+    test = Series("test", "Avg. Test Time", "sec", [[0, 3], [15, 2]])
+    panel = chart([page, test, USERS], []).wide.panels[0]
+    assert panel.label == "Avg. Page Time"
+    assert [line.label for line in panel.context] == ["Avg. Test Time"]
+
+
+def test_a_run_with_load_but_no_times_still_has_a_chart():
+    drawn = chart([RATE], [])
+    assert [panel.kind for panel in drawn.wide.panels] == ["line"]
+    assert drawn.finding == "Requests: highest 20\u00a0/s at 1:00."
+    assert chart([Series("x", "Something", "bytes", [[0, 1], [1, 2]])], []) is None
+
+
+def test_thinning_keeps_the_order_and_every_peak():
+    points = [[i, 1000 if i == 777 else i % 7] for i in range(2000)]
+    thin = thinned(points)
+    assert len(thin) <= MOST_POINTS
+    assert (777.0, 1000.0) in thin
+    assert thin == sorted(thin)
+
+
+def test_points_that_arrive_in_any_order_are_drawn_in_time_order():
+    assert thinned([[60, 2], [0, 1]]) == [(0.0, 1.0), (60.0, 2.0)]
+
+
+@pytest.mark.parametrize(
+    ("highest", "marks"),
+    [
+        (900, [0, 250, 500, 750, 1000]),
+        (1, [0, 0.25, 0.5, 0.75, 1]),
+        (0, [0, 1]),
+        (0.03, [0, 0.01, 0.02, 0.03]),
+        (4000, [0, 1000, 2000, 3000, 4000]),
+    ],
+)
+def test_scales_are_round_and_reach_the_highest_value(highest, marks):
+    assert scale(highest) == pytest.approx(marks)
+
+
+@pytest.mark.parametrize("end", [3, 59, 240, 1800, 4000, 90_000, 1_000_000])
+def test_time_marks_are_few_and_inside(end):
+    marks = time_marks(end, 6)
+    assert marks[0] == 0
+    assert 2 <= len(marks) <= 7
+    assert marks[-1] <= end
+
+
+def test_a_chart_where_nothing_ever_happened_has_no_division_by_zero():
+    flat = chart([Series("p95_ms", "p95", "ms", [[0, 0], [0, 0]]), Series("vus", "VUs", "", [[0, 0], [0, 0]])], [])
+    assert flat.wide.panels[0].line.path.startswith("M")
