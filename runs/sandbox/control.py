@@ -1,0 +1,169 @@
+"""`/__sandbox__`: what a test or a person may ask the sandbox itself. No authorization, JSON in and out."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from . import truth
+from .clock import iso
+from .lives import K6_OUTCOMES, VSTS_OUTCOMES
+from .models import K6, PROVIDERS, VSTS
+from .store import Store
+from .wire import BadBody, MethodNotRouted, NotRouted, Reply, Request, Router
+
+routes = Router()
+_HERE = "/__sandbox__"
+
+
+def handle(store: Store, request: Request) -> Reply:
+    try:
+        handler, arguments = routes.find(request.method, request.path.rstrip("/"))
+        return handler(store, request, **arguments)
+    except MethodNotRouted:
+        return Reply(405, {"message": "This page does not take that method."})
+    except NotRouted:
+        return Reply(404, {"message": "There is no such page."})
+    except (BadBody, KeyError, TypeError, ValueError) as error:
+        return Reply(400, {"message": f"The body is not right: {error}"})
+
+
+@routes.route("GET", f"{_HERE}/now")
+def read_now(store: Store, request: Request) -> Reply:
+    return Reply(200, {"now": iso(store.clock.now()), "speed": store.speed})
+
+
+@routes.route("POST", f"{_HERE}/advance")
+def advance(store: Store, request: Request) -> Reply:
+    seconds = float(request.json()["seconds"])
+    if seconds < 0:
+        raise ValueError("time does not go back")
+    store.advance(seconds)
+    return read_now(store, request)
+
+
+@routes.route("POST", f"{_HERE}/freeze")
+def freeze(store: Store, request: Request) -> Reply:
+    store.clock.freeze(bool(request.json().get("frozen", True)))
+    return read_now(store, request)
+
+
+@routes.route("GET", f"{_HERE}/truth")
+def read_truth(store: Store, request: Request) -> Reply:
+    return Reply(200, {"now": iso(store.clock.now()), "runs": truth.rows(store, request.arg("provider"))})
+
+
+@routes.route("GET", f"{_HERE}/ledger")
+def read_ledger(store: Store, request: Request) -> Reply:
+    return Reply(200, {"requests": store.ledger.rows(int(request.arg("since") or 0))})
+
+
+@routes.route("DELETE", f"{_HERE}/ledger")
+def clear_ledger(store: Store, request: Request) -> Reply:
+    store.ledger.clear()
+    return Reply(204)
+
+
+@routes.route("GET", f"{_HERE}/credentials")
+def read_credentials(store: Store, request: Request) -> Reply:
+    tokens = {
+        K6: (store.secrets.k6_token, store.secrets.k6_read_token),
+        VSTS: (store.secrets.vsts_pat, store.secrets.vsts_read_pat),
+    }
+    return Reply(
+        200,
+        {
+            provider: {
+                "base_url": request.base_url,
+                "credentials": {"token": full},
+                "read_only_credentials": {"token": read_only},
+            }
+            for provider, (full, read_only) in tokens.items()
+        },
+    )
+
+
+@routes.route("GET", f"{_HERE}/planted")
+def read_planted(store: Store, request: Request) -> Reply:
+    return Reply(200, [{"secret": secret, "where": where} for secret, where in _planted(store)])
+
+
+def _planted(store: Store) -> Iterator[tuple[str, str]]:
+    secrets = store.secrets
+    yield secrets.k6_token, "k6: the token of the credentials; /v3/account/me token.key"
+    yield secrets.k6_read_token, "k6: the read-only token"
+    yield secrets.vsts_pat, "VSTS: the token of the credentials"
+    yield secrets.vsts_read_pat, "VSTS: the read-only token"
+    for run_id in store.runs[K6]:
+        yield secrets.agent_token(run_id), f"k6 run {run_id}: config.agent_access_token"
+        yield secrets.options_token(run_id), f"k6 run {run_id}: config.options.cloud.token"
+        for name, value in secrets.environment(run_id).items():
+            yield value, f"k6 run {run_id}: config.env.{name}"
+        yield secrets.export_sig(run_id), f"k6 run {run_id}: sig of export.export_file"
+    for run_id in store.runs[VSTS]:
+        yield secrets.results_sig(run_id), f"VSTS run {run_id}: sig of results.resultsUrl"
+        yield secrets.diagnostics_sig(run_id), f"VSTS run {run_id}: sig of results.diagnostics"
+    for drop_id in store.drops:
+        yield secrets.drop_sig(drop_id), f"VSTS drop {drop_id}: sig in accessData.sasKey"
+
+
+@routes.route("POST", f"{_HERE}/fail")
+def add_failure(store: Store, request: Request) -> Reply:
+    store.hooks.add_failure(request.json())
+    return Reply(200, {})
+
+
+@routes.route("POST", f"{_HERE}/lose_answer")
+def add_loss(store: Store, request: Request) -> Reply:
+    store.hooks.add_loss(request.json())
+    return Reply(200, {})
+
+
+@routes.route("POST", f"{_HERE}/insert_between_pages")
+def add_insertion(store: Store, request: Request) -> Reply:
+    body = request.json()
+    store.hooks.add_insertion(_provider(body), int(body.get("after_pages", 1)))
+    return Reply(200, {})
+
+
+@routes.route("POST", f"{_HERE}/insert_run")
+def insert_run(store: Store, request: Request) -> Reply:
+    return Reply(200, {"external_id": store.insert_run(_provider(request.json())).id})
+
+
+@routes.route("POST", f"{_HERE}/outcome")
+def add_outcome(store: Store, request: Request) -> Reply:
+    """How the next runs that are started will end: one of the outcome names in lives.py."""
+    body = request.json()
+    provider, outcome = _provider(body), str(body["outcome"])
+    known = K6_OUTCOMES if provider == K6 else VSTS_OUTCOMES
+    if outcome not in known:
+        raise ValueError(f"outcome is one of {', '.join(known)}")
+    store.hooks.add_outcome(provider, outcome, int(body.get("times", 1)))
+    return Reply(200, {})
+
+
+@routes.route("DELETE", f"{_HERE}/hooks")
+def clear_hooks(store: Store, request: Request) -> Reply:
+    store.hooks.clear()
+    return Reply(204)
+
+
+@routes.route("GET", f"{_HERE}/switches")
+def read_switches(store: Store, request: Request) -> Reply:
+    return Reply(200, store.switches)
+
+
+@routes.route("POST", f"{_HERE}/switches")
+def set_switches(store: Store, request: Request) -> Reply:
+    body: dict[str, Any] = request.json()
+    unknown = set(body) - set(store.switches)
+    if unknown:
+        raise ValueError(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(store.switches)}")
+    store.switches |= {name: bool(value) for name, value in body.items()}
+    return Reply(200, store.switches)
+
+
+def _provider(body: dict[str, Any]) -> str:
+    provider = str(body["provider"])
+    if provider not in PROVIDERS:
+        raise ValueError(f"provider is one of {', '.join(PROVIDERS)}")
+    return provider
