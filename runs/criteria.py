@@ -9,7 +9,7 @@ from runs.error_tree import short_address
 
 NBSP = "\u00a0"
 STATS = {"avg": "mean", "med": "median", "min": "lowest", "max": "highest"}
-CONDITION = re.compile(r"\s*([a-z]+)\s*(?:\(\s*([\d.]+)\s*\))?\s*(<=|>=|===?|!=|<|>)")
+CONDITION = re.compile(r"\s*([a-z]+)?\s*(?:\(\s*([\d.]+)\s*\))?\s*(<=|>=|===?|!=|<|>)")
 METRIC = re.compile(r"\s*([^{]*?)\s*(?:\{(.*)\})?\s*", re.DOTALL)
 TAG = re.compile(r"([\w.]+):((?:[^,]|,(?!\s*[\w.]+:))*)")
 MOST_DECIMALS = 12
@@ -39,12 +39,13 @@ class Words:
     past: str  # "was" or "were"
     upper: bool  # the limit must not be passed from below
     relation: str  # "limit 500 ms", "should be over 97 %"
+    is_told: bool  # the provider gave a sentence instead of a condition: `what` is that
 
 
 def words(criterion: Criterion) -> Words:
     stat, operator = _condition(criterion.condition)
     name, scope = _metric(criterion.metric)
-    percent = criterion.unit == "" and stat == "rate" and _is_share(criterion)
+    percent = criterion.unit in ("", "%") and stat == "rate" and _is_share(criterion)
     unit = "%" if percent else criterion.unit
     value, limit = numbers(criterion.value, criterion.limit, unit, percent=percent)
     what, short, plural = _subject(name, scope, stat)
@@ -52,13 +53,14 @@ def words(criterion: Criterion) -> Words:
     return Words(
         what=what or criterion.condition,
         scope=short or criterion.metric,
-        allowed=f"{stat} {sign} {limit}" if stat and limit else criterion.condition,
+        allowed=f"{stat} {sign} {limit}".lstrip() if sign and limit else criterion.condition,
         value=value,
         limit=limit,
         verb="are" if plural else "is",
         past="were" if plural else "was",
         upper=operator in ("<", "<=", ""),
         relation=_relation(operator, limit, criterion),
+        is_told=not operator and not value,
     )
 
 
@@ -120,7 +122,7 @@ def _condition(condition: str) -> tuple[str, str]:
     found = CONDITION.match(condition)
     if not found:
         return "", ""
-    stat = f"p{found[2]}" if found[1] == "p" and found[2] else STATS.get(found[1], found[1])
+    stat = f"p{found[2]}" if found[1] == "p" and found[2] else STATS.get(found[1], found[1] or "")
     return stat, found[3]
 
 

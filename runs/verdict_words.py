@@ -102,6 +102,8 @@ def was(said: Words) -> str:
 
 def broke(said: Words) -> str:
     """For a broken criterion whose value nobody gave."""
+    if said.is_told:
+        return clipped(said.what)
     relation = f", {said.relation}" if said.relation else ""
     return f"{said.what} broke {'their' if said.verb == 'are' else 'its'} limit{relation}"
 

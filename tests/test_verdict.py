@@ -198,6 +198,13 @@ def test_failed_without_numbers():
     )
 
 
+def test_failed_by_a_counter_or_by_what_the_provider_told():
+    counter = Threshold("LoadTest:Page / Avg. Page Time", "<= 1.5", True, 2.25, 1.5)
+    assert said("finished", "failed", [counter])[1] == "Failed: LoadTest:Page / Avg. Page Time was 2.25, limit 1.5."
+    told = Threshold("Page time is far too long.", "critical threshold", True)
+    assert said("finished", "failed", [told])[1] == "Failed: Page time is far too long."
+
+
 def test_failed_by_threshold_messages():
     assert said("finished", "failed", errors=[CRITICAL]) == (
         "failed",
