@@ -31,8 +31,8 @@ def run_row(number: int, **changes: Any) -> dict[str, Any]:
 
 @dataclass
 class StandIn:
-    """`answers`: (method, path) -> body or (status, body). `runs`: test id -> rows, newest first. `before`: called ahead
-    of each answer, with the path. `asked`: what came in, as (method, path, parameters in order)."""
+    """`answers`: (method, path) -> body or (status, body). `runs`: test id -> rows, newest first. `before`: called
+    ahead of each answer, with the path. `asked`: what came in, as (method, path, parameters in order)."""
 
     server: HTTPServer
     answers: dict[tuple[str, str], Any] = field(default_factory=dict)
