@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 ROOT_GROUP = hashlib.md5(b"", usedforsecurity=False).hexdigest()  # k6 names a group by the MD5 of its path
 NO_ANSWER = "no answer"
-UNITS = {"time": "ms", "percent": "%", "bytes": "B"}
+UNITS = {"time": "ms", "bytes": "B"}  # a "percent" is a share of 1, and is written without a unit
 # A condition as scripts write it: a statistic, an operator, a number.
 _CONDITION = re.compile(r"^\s*[a-z]+\s*(\([\d.]+\))?\s*(<=|>=|===?|!=|<|>)\s*-?[\d.]+\s*$")
 
