@@ -81,7 +81,7 @@ def _vsts(store: Store, run: Run, now: int) -> dict[str, Any]:
         "load_ended": iso_or_none(run.date("load_ended", now)),
         "ended": iso_or_none(run.date("ended", now)),
         "duration_s": made["duration"],
-        "virtual_users": made["virtual_users"],
+        "virtual_users": made["virtual_users"] or None,
         "note": made["description"],
         "error_code": None,
         "error_detail": abort,
