@@ -14,6 +14,10 @@ _NOT_PUBLIC = tuple(
 _PORTS = {"https": 443, "http": 80}
 
 
+class AddressRefused(Refused):
+    """The account's address may not be called; nothing was sent."""
+
+
 class Origin(NamedTuple):
     scheme: str
     host: str
@@ -63,24 +67,22 @@ class Gate:
         return host in self.hosts or (label != "" and f"*.{rest}" in self.hosts)
 
     def check(self, url: str) -> Origin:
-        """The URL's origin if it may be called, else Refused with a sentence for whoever configures the account."""
+        """The URL's origin if it may be called, else AddressRefused with a sentence for whoever set up the account."""
         origin = origin_of(url)
         if origin is None:
-            raise Refused(
+            raise AddressRefused(
                 f"The address of this {self.provider} account is not one we can call. Enter it as https://host, "
                 "without a user name, a query or spaces."
             )
         if self.is_extra(origin.host, origin.port):
             return origin
         if not self.is_own(origin.host):
-            raise Refused(
+            raise AddressRefused(
                 f"{origin.host} is not a host of {self.provider}. Correct the account's address, or have the host "
                 "added to PROVIDER_HOSTS."
             )
         if origin.scheme != "https" or origin.port != 443:
-            raise Refused(
-                f"{self.provider} is only called over https at its usual port. Correct the account's address."
-            )
+            raise AddressRefused(f"{self.provider} is called over https at its usual port only. Correct the address.")
         return origin
 
     def allows(self, origin: Origin, address: str) -> bool:

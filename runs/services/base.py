@@ -105,6 +105,7 @@ class RemoteRun:
     error_code: str = ""
     error_message: str = ""
     start_values: Mapping[str, str] = field(default_factory=dict)
+    start_token: str = ""  # `StartWish.token` of the press that made it, where the provider hands it back
     payload: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -167,7 +168,7 @@ class RemoteMetric:
     """A row of summary numbers. kind: "run" (one row, the whole run), "request", "check", "transaction", "page", "counter".
 
     `numbers` uses these keys where it has them: count, failed, rate_per_s, peak_rate_per_s, min_ms, avg_ms, median_ms, p90_ms, p95_ms,
-    p99_ms, max_ms, passed, error_rate (0..1), max_vus, value. Times are milliseconds whatever the provider uses.
+    p99_ms, max_ms, passed, error_rate (0..1), max_vus, value (with min and max). Times are milliseconds whatever the provider uses.
     """
 
     kind: str

@@ -19,9 +19,9 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
-from .addresses import Gate, Origin, same_origin
+from .addresses import AddressRefused, Gate, Origin, same_origin
 from .answers import clean_text, parse_json, parse_time
-from .base import Download, Refused, ServiceError, Unauthorized, Unavailable, UnexpectedAnswer
+from .base import Download, ServiceError, Unauthorized, Unavailable, UnexpectedAnswer
 from .failures import Passing, failure, secret_forms
 
 __all__ = ["Answer", "Http", "clean_text", "parse_time"]
@@ -172,7 +172,7 @@ def _connect(call: _Call, origin: Origin) -> socket.socket:
     found = _resolve(call, origin)
     # One bad address refuses all: a name that answers with both is exactly what a rebinding attack looks like.
     if not all(call.http.gate.allows(origin, address[4][0]) for address in found):
-        raise Refused(
+        raise AddressRefused(
             f"The host {origin.host} leads to a network that {call.http.provider} accounts may not reach; nothing "
             "was sent. Correct the account's address, or have the host added to PROVIDER_HOSTS."
         )
@@ -292,7 +292,7 @@ class Http:
     def _url(self, path: str) -> str:
         base = self._base_gate.check(self.base_url)
         if "?" in self.base_url or "#" in self.base_url:
-            raise Refused(f"The address of this {self.provider} account must not hold a query. Enter it without.")
+            raise AddressRefused(f"The address of this {self.provider} account must hold no query. Enter it without.")
         url = path if "://" in path else f"{self.base_url}/{path.removeprefix('/')}"
         if ".." in urlsplit(url).path.split("/"):
             raise UnexpectedAnswer(

@@ -1,0 +1,251 @@
+"""VSTS Cloud Load Test ("Load test runs", VSTS REST API reference): one account's runs, read and controlled.
+
+Which endpoint is called how: vsts_api.py. What an answer means in our words: vsts_payloads.py (runs), vsts_errors.py,
+vsts_counters.py. How a list without paging is walked: vsts_history.py.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import urlsplit
+
+from runs.choices import ENDED, RunResult, RunStatus
+
+from .addresses import AddressRefused
+from .base import (
+    BadRow,
+    CheckStep,
+    Download,
+    Field,
+    NotFound,
+    Person,
+    Refused,
+    RemoteDetails,
+    RemoteError,
+    RemoteRun,
+    RemoteTest,
+    RunPage,
+    RunService,
+    ServiceError,
+    StartWish,
+    Unauthorized,
+    Unavailable,
+    UnexpectedAnswer,
+)
+from .vsts_api import HOSTS, START_FIELDS, VstsApi
+from .vsts_counters import (
+    GROUPS,
+    Instance,
+    charted,
+    counter_metrics,
+    read_instances,
+    read_samples,
+    read_series,
+    run_metric,
+    summary_metrics,
+)
+from .vsts_errors import ResultsRow, is_failure, read_errors, read_messages, read_thresholds
+from .vsts_history import AHEAD, BEGINNING, History
+from .vsts_payloads import LABEL, read_run, rows_of, unexpected
+
+MOST_RUNS = 1000  # the largest `top`
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class VstsService(RunService):
+    provider = "vsts"
+    label = LABEL
+    tile = "VS"
+    hosts = HOSTS
+    default_base_url = "https://vsclt.dev.azure.com/your-organization"
+    credential_fields = (
+        Field(
+            "token",
+            "Personal access token",
+            secret=True,
+            help="Made in VSTS under Security, with the scope Load test (read), or (read and write) to start and stop.",
+        ),
+    )
+    start_fields = START_FIELDS
+    start_steps = ("create", "queue")
+    starts_new_tests = True
+    stack_traces = True
+
+    def __init__(
+        self,
+        base_url: str,
+        credentials: Mapping[str, str],
+        *,
+        extra_hosts: tuple[str, ...] = (),
+        page_size: int = MOST_RUNS,
+        now: Callable[[], datetime] = _utc_now,
+        **options: Any,
+    ):
+        """`base_url` may carry an organization segment. `page_size`: the `top` of lists. `options`: for `http.Http`."""
+        super().__init__(base_url, credentials)
+        token = credentials.get("token", "")
+        self._secrets = (token,)
+        self._now = now
+        self.api = VstsApi(self.base_url, token, extra_hosts=tuple(extra_hosts), **options)
+        self._history = History(self.api, top=min(page_size, MOST_RUNS), now=now, secrets=self._secrets)
+
+    # -- the account ---------------------------------------------------------------------------------------------------
+
+    def test_connection(self) -> list[CheckStep]:
+        names = ("Reach the service", "Sign in", "List runs")
+        failed_at, sentence = len(names), ""
+        try:
+            rows_of(self._recent_runs(), "runs")
+        except Unauthorized as error:
+            failed_at, sentence = 1, str(error)
+        except (AddressRefused, Unavailable) as error:
+            failed_at, sentence = 0, str(error)
+        except ServiceError as error:
+            failed_at, sentence = 2, str(error)
+        steps = [CheckStep(name, True) for name in names[:failed_at]]
+        steps += [CheckStep(name, False, sentence) for name in names[failed_at : failed_at + 1]]
+        return steps + [CheckStep(name, None) for name in names[failed_at + 1 :]]
+
+    def _recent_runs(self, requested_by: str = "", since: datetime | None = None) -> Any:
+        now = self._now()
+        return self.api.list_runs(
+            from_date=since or now - timedelta(days=7), to_date=now + AHEAD, top=1, requested_by=requested_by
+        )
+
+    def whoami(self) -> Person | None:
+        """The requester of any run of "@Me": the service has no other way to ask. None without such a run."""
+        for item in rows_of(self._recent_runs("@Me", BEGINNING), "runs"):
+            run = read_run(item)
+            if isinstance(run, RemoteRun) and run.requested_by_id:
+                return Person(run.requested_by_id, run.requested_by)
+        return None
+
+    # -- runs ----------------------------------------------------------------------------------------------------------
+
+    def iter_tests(self) -> Iterator[Sequence[RemoteTest]]:
+        """Nothing: the service has no tests. Each run brings its `test_name` and the `start_values` of the next."""
+        yield from ()
+
+    def iter_runs(
+        self,
+        since: datetime | None,
+        resume: Mapping[str, Any] | None = None,
+        known_newest: Mapping[str, str] | None = None,
+    ) -> Iterator[RunPage]:
+        return self._history.pages(since, resume)
+
+    def get_run(self, external_id: str) -> RemoteRun:
+        return self._run(self.api.run(external_id))
+
+    def _run(self, data: Any, *, maybe_done: bool = False) -> RemoteRun:
+        run = read_run(data, self._secrets)
+        if isinstance(run, BadRow):
+            raise unexpected("a readable run", maybe_done=maybe_done)
+        return run
+
+    # -- below a run ---------------------------------------------------------------------------------------------------
+
+    def get_details(self, run: RemoteRun) -> RemoteDetails:
+        """Two calls for a run without load, six for an ended one, four for a live one. What is missing stays empty."""
+        told = _or_none(self.api.errors, run.external_id)
+        errors = read_errors(told, self._secrets) if told is not None else []
+        messages = _or_none(self.api.messages, run.external_id)
+        details = RemoteDetails(
+            result=_verdict(run, errors) if told is not None else None,
+            errors=errors,
+            messages=read_messages(messages, self._secrets) if messages is not None else (),
+            thresholds=read_thresholds(errors),
+        )
+        return self._with_numbers(run, details) if run.load_started_at else details
+
+    def _with_numbers(self, run: RemoteRun, details: RemoteDetails) -> RemoteDetails:
+        results, summary = ResultsRow(), None
+        if run.status in ENDED:
+            results = self._results(run.external_id) or results
+            summary = self._summary(run.external_id)
+        instances = self._instances(run.external_id, results.group_names() or GROUPS)
+        charts = charted(instances)
+        return replace(
+            details,
+            metrics=[*run_metric(summary, charts), *summary_metrics(summary), *counter_metrics(instances)],
+            series=self._series(run, charts),
+            has_archive=bool(results.resultsUrl),
+        )
+
+    def _results(self, external_id: str) -> ResultsRow | None:
+        data = _or_none(self.api.results, external_id)
+        if data is not None and not isinstance(data, Mapping):
+            raise unexpected("results")
+        return ResultsRow.model_validate(data) if data is not None else None
+
+    def _summary(self, external_id: str) -> Any:
+        """The result summary, where the server has it: it is in no manual, so any refusal of it is no fault."""
+        try:
+            return self.api.result_summary(external_id)
+        except (NotFound, Refused, UnexpectedAnswer):
+            return None
+
+    def _instances(self, external_id: str, groups: Sequence[str]) -> list[Instance]:
+        data = _or_none(self.api.counter_instances, external_id, groups)
+        return read_instances(data) if data is not None else []
+
+    def _series(self, run: RemoteRun, charts: Mapping[str, Instance]) -> list[Any]:
+        if not charts:
+            return []
+        ids = [row.counterInstanceId for row in charts.values()]
+        try:
+            samples = read_samples(lambda wanted: self.api.counter_samples(run.external_id, wanted), ids)
+        except NotFound:
+            return []
+        return read_series(charts, samples, run.load_started_at)
+
+    # -- control -------------------------------------------------------------------------------------------------------
+
+    def start_step(self, step: str, wish: StartWish, external_id: str) -> RemoteRun | None:
+        """ "create" makes a pending run and returns it; "queue" puts it to work and tells nothing."""
+        if step == "create":
+            data = self.api.create_run({"name": wish.test_name, **wish.values}, wish.token)
+            return self._run(data, maybe_done=True)
+        self.api.change_state(external_id, "queued")
+        return None
+
+    def stop(self, external_id: str) -> None:
+        self.api.change_state(external_id, "aborted")
+
+    def open_archive(self, external_id: str) -> Download:
+        """The result archive, by a link asked for anew each time: it holds its own permission and never leaves us.
+
+        `LoadTest.ltrar.zip` is no zip but gzip, and its name here says so: unpacked, it is an .ltrar that Visual Studio
+        Enterprise imports. JMeter's `ResultsArchive.zip` is a real one.
+        """
+        results = self._results(external_id)
+        if not results or not results.resultsUrl:
+            raise NotFound(
+                f"{LABEL} has no result archive of this run. It may be too old, or have ended before its load."
+            )
+        name = PurePosixPath(urlsplit(results.resultsUrl).path).name or "results"
+        if name.lower().endswith(".ltrar.zip"):
+            name, kind = name[: -len(".zip")] + ".gz", "application/gzip"
+        else:
+            kind = "application/zip" if name.lower().endswith(".zip") else "application/octet-stream"
+        return self.api.download(results.resultsUrl, filename=name, content_type=kind)
+
+
+def _or_none(call: Callable[..., Any], *args: Any) -> Any:
+    """A part of a run; None when the service has no such part (any more)."""
+    try:
+        return call(*args)
+    except NotFound:
+        return None
+
+
+def _verdict(run: RemoteRun, errors: Sequence[RemoteError]) -> RunResult | None:
+    """Only a finished run passes or fails: it fails by a critical threshold message among its errors."""
+    if run.status != RunStatus.FINISHED:
+        return None
+    return RunResult.FAILED if any(map(is_failure, errors)) else RunResult.PASSED

@@ -1,0 +1,96 @@
+"""VSTS Cloud Load Test: walking all runs through a list that has a cap and no paging.
+
+The list takes a window of *modified* times and returns at most `top` runs of it, in no order. A full answer may hide
+runs, so its window is halved until the answer is not full. Windows go from the newest back: the list is usable soon.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from .answers import parse_time
+from .base import BadRow, RemoteRun, RunPage, UnexpectedAnswer
+from .vsts_api import VstsApi
+from .vsts_payloads import LABEL, STATES, read_run, rows_of
+
+BEGINNING = datetime(2013, 1, 1, tzinfo=UTC)  # the service's first preview
+FIRST_WIDTH = timedelta(days=7)
+NARROWEST = timedelta(seconds=1)
+AHEAD = timedelta(days=1)  # for a provider's clock that runs ahead of ours
+OVERLAP = timedelta(minutes=15)
+# Whether "after" and "before" take in the moment itself is not said: windows share it, so that neither loses a run.
+SHARED = timedelta(microseconds=1)
+
+
+class History:
+    """`now` is asked once a walk. `secrets`: taken out of what is kept."""
+
+    def __init__(self, api: VstsApi, *, top: int, now: Callable[[], datetime], secrets: Sequence[str] = ()):
+        self._api = api
+        self._top = top
+        self._now = now
+        self._secrets = secrets
+
+    def pages(self, since: datetime | None, resume: Mapping[str, Any] | None) -> Iterator[RunPage]:
+        """One page per window, newest first, back to `since` or the beginning.
+
+        `resume` of a page: {"to": where the next window ends, "width": its seconds, "began": when the walk began}. A
+        walk that goes on first looks at what was modified since: a run may have left the windows still to come.
+        """
+        began = self._now().astimezone(UTC)
+        floor = max(since, BEGINNING) if since else BEGINNING
+        to, width = began + AHEAD, FIRST_WIDTH
+        if since:
+            width = max(to - floor, NARROWEST)
+        earlier = parse_time((resume or {}).get("began"))
+        going_on = parse_time((resume or {}).get("to")) if earlier else None
+        if earlier and going_on:
+            seconds = timedelta(seconds=float(resume.get("width") or FIRST_WIDTH.total_seconds()))
+            for page, _, _ in self._walk(to, max(earlier - OVERLAP, floor), to - earlier + OVERLAP):
+                yield RunPage(runs=page.runs, bad=page.bad, resume=resume)
+            to, width = going_on, seconds
+        for page, next_to, next_width in self._walk(to, floor, width):
+            yield RunPage(runs=page.runs, bad=page.bad, resume=_resume(next_to, next_width, began))
+
+    def _walk(self, to: datetime, floor: datetime, width: timedelta) -> Iterator[tuple[RunPage, datetime, timedelta]]:
+        """(page, where the next window ends, how wide it should be) from `to` back to `floor`."""
+        while to > floor:
+            start = max(floor, to - width)
+            items = self._list(start, to)
+            if len(items) < self._top:
+                width = width * 2 if len(items) * 2 <= self._top else width
+            elif to - start > NARROWEST:
+                width = max((to - start) / 2, NARROWEST)
+                continue
+            else:
+                items = self._by_status(start, to)
+            yield self._page(items), start, width
+            to = start
+
+    def _list(self, start: datetime, to: datetime, status: str = "") -> list[Any]:
+        answer = self._api.list_runs(from_date=start - SHARED, to_date=to, top=self._top, status=status)
+        return rows_of(answer, "runs")
+
+    def _by_status(self, start: datetime, to: datetime) -> list[Any]:
+        """The runs of a second that holds too many: asked for status by status."""
+        found = []
+        for status in STATES:
+            items = self._list(start, to, status)
+            if len(items) >= self._top:
+                raise UnexpectedAnswer(
+                    f"{LABEL} has more runs of one second ({start:%Y-%m-%d %H:%M:%S} UTC) than it lists at once, so "
+                    "some cannot be read. Report this to Plimsoll's maintainers."
+                )
+            found += items
+        return found
+
+    def _page(self, items: Sequence[Any]) -> RunPage:
+        read = [read_run(item, self._secrets) for item in items]
+        return RunPage(
+            runs=[run for run in read if isinstance(run, RemoteRun)],
+            bad=[row for row in read if isinstance(row, BadRow)],
+        )
+
+
+def _resume(to: datetime, width: timedelta, began: datetime) -> dict[str, Any]:
+    return {"to": to.isoformat(), "width": width.total_seconds(), "began": began.isoformat()}
