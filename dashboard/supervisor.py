@@ -19,7 +19,7 @@ from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Self, TextIO
 
-GRACE_SECONDS = 8.0
+GRACE_SECONDS = 5.0
 LAST_LINES = 15
 _TICK_SECONDS = 0.1
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -66,7 +66,7 @@ def free_port(host: str, wanted: int) -> int:
 
 
 class Supervisor:
-    """A context: inside it children run, after it none of them does.
+    """A context: inside it children run, after it none of them does. The last one started is ended first.
 
     with Supervisor() as supervisor:
         supervisor.start("web", [sys.executable, "-m", "granian", ...])
@@ -75,7 +75,7 @@ class Supervisor:
     """
 
     def __init__(self, out: TextIO | None = None, grace_seconds: float = GRACE_SECONDS):
-        """`out` gets the children's lines (stdout); `grace_seconds` is the time from SIGTERM to SIGKILL."""
+        """`out` gets the children's lines (stdout); `grace_seconds` is each one's time from SIGTERM on."""
         self._out = out or sys.stdout
         self._grace_seconds = grace_seconds
         self._children: dict[str, subprocess.Popen[bytes]] = {}
@@ -157,11 +157,11 @@ class Supervisor:
                 self._out.flush()
 
     def _end_all(self) -> None:
-        for child in self._children.values():
+        for child in reversed(self._children.values()):
+            deadline = time.monotonic() + self._grace_seconds
             _signal_group(child, signal.SIGTERM)
-        deadline = time.monotonic() + self._grace_seconds
-        while time.monotonic() < deadline and any(child.poll() is None for child in self._children.values()):
-            self._pass_on(_TICK_SECONDS)
+            while time.monotonic() < deadline and child.poll() is None:
+                self._pass_on(_TICK_SECONDS)
         for child in self._children.values():
             _signal_group(child, signal.SIGKILL)  # also what an ended child has left in its group
             child.wait()

@@ -98,6 +98,16 @@ def test_a_child_that_ignores_the_friendly_signal_is_killed():
     assert gone(pid, seconds=0)
 
 
+def test_what_was_started_last_ends_first_so_that_nobody_misses_what_it_uses():
+    says_bye = "import signal, sys, time; signal.signal(15, lambda *_: sys.exit('bye')); print('up'); time.sleep(60)"
+    out = io.StringIO()
+    with Supervisor(out) as supervisor:
+        for name in ("sandbox", "web", "worker"):
+            supervisor.start(name, python(says_bye))
+        supervisor.wait_until(lambda: out.getvalue().count("up") == 3, seconds=10, what="all three")
+    assert out.getvalue().splitlines()[3:] == ["worker | bye", "web | bye", "sandbox | bye"]
+
+
 def test_what_a_child_has_started_ends_with_it():
     out = io.StringIO()
     with Supervisor(out) as supervisor:
