@@ -1,4 +1,4 @@
-"""What is known below a legacy k6 run: thresholds, checks, requests, numbers, charts, and the error tree built from them."""
+"""What is known below a legacy k6 run: thresholds, checks, requests, numbers, charts, and its error tree."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
