@@ -56,7 +56,7 @@ def iso_seven(us: int) -> str:
     text = iso(us)[:-1]
     if us % SECOND == 0:
         return text[:19] + "Z"
-    return (text + str(us * 7 % 10)).rstrip("0") + "Z"
+    return (text + str(us // 7 % 10)).rstrip("0") + "Z"
 
 
 def parse_instant(text: str, *, zone_required: bool = False) -> int | None:

@@ -2,6 +2,7 @@
 
 import uuid
 from typing import Any
+from urllib.parse import quote
 
 from .clock import SECOND, iso_seven
 from .models import Run
@@ -42,11 +43,11 @@ def _tree_rows(tree: Tree, top: str, detailed: bool) -> dict[str, Any]:
                 "subTypeName": subtype,
                 "count": len(rows),
                 "occurrences": sum(row["occurrences"] for row in rows),
-                "url": f"{top}?type={kind}&subtype={subtype}{more}",
+                "url": f"{top}?type={quote(kind)}&subtype={quote(subtype)}{more}",
             }
             for subtype, rows in subtypes.items()
         ]
-        types.append({"subTypes": subs, "typeName": kind, **_sums(subs), "url": f"{top}?type={kind}{more}"})
+        types.append({"subTypes": subs, "typeName": kind, **_sums(subs), "url": f"{top}?type={quote(kind)}{more}"})
     return {"types": types, "url": f"{top}?detailed=true", **_sums(types)}
 
 
