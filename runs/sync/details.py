@@ -77,6 +77,7 @@ def save_details(run: Run, details: RemoteDetails, now: datetime) -> None:
 
 def _take_over(run: Run, details: RemoteDetails, error_count: int, now: datetime) -> None:
     """The columns of the run that come from its details: key numbers, and once it has ended the verdict."""
+    judged_anew = False
     whole = next((metric.numbers for metric in details.metrics if metric.kind == "run"), {})
     run.p95_ms = whole.get("p95_ms")
     run.error_rate = whole.get("error_rate")
@@ -90,10 +91,12 @@ def _take_over(run: Run, details: RemoteDetails, error_count: int, now: datetime
         run.details_at = now
         columns.append("details_at")
         if details.result is not None:
+            judged_anew = run.result != details.result
             run.judged_result = run.result = details.result
             columns += ["judged_result", "result"]
     run.save(update_fields=columns)
-    refresh_days([run])
+    if judged_anew:
+        refresh_days([run])
 
 
 def _merged(run: Run, errors: Iterable[RemoteError]) -> list[RunError]:

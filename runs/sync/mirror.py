@@ -61,8 +61,14 @@ def save_runs(account: Account, remotes: Sequence[RemoteRun], now: datetime) -> 
         _save_payloads(saved, page)
         _save_events(saved, known, now)
         _touch_tests(saved, page)
-        refresh_days(saved + list(known.values()))
+        changed = [run for run in saved if _counted_as(run) != _counted_as(known.get(run.external_id))]
+        refresh_days(changed + [known[run.external_id] for run in changed if run.external_id in known])
     return saved
+
+
+def _counted_as(run: Run | None) -> tuple | None:
+    """What a day's results know of a run."""
+    return run and (run.load_test_id, run.created_at, run.status in LIVE, run.result)
 
 
 def _row(
