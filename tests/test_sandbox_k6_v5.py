@@ -122,6 +122,18 @@ def test_thresholds_agree_with_the_run_and_spell_its_id_in_both_documented_ways(
     assert first["calculated_value"] > first["value"]
 
 
+def test_a_value_is_on_the_good_side_of_its_limit_until_the_threshold_is_crossed(slow):
+    run = slow.start("failed")
+    slow.sandbox.advance(90)
+    shown = []
+    for _ in range(2):
+        [first, *others] = slow.get("/loadtests/v2/thresholds", test_run_id=run)["k6-thresholds"]
+        shown.append((first["tainted"], first["calculated_value"] < first["value"]))
+        assert not any(row["tainted"] for row in others if row["stat"] == "count")
+        slow.sandbox.advance(5000)
+    assert shown == [(False, True), (True, False)]
+
+
 def test_urls_checks_and_overview_add_up_to_the_truth(k6):
     for run in made(k6, run_status=3):
         key = run["external_id"]

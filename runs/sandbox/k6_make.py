@@ -173,14 +173,14 @@ def _thresholds(
     rows = []
     for index, (name, stat, limit) in enumerate(threshold_specs(test)):
         crossed = bool(plan.breached) and (index == 0 or (index == 1 and run_id % 3 == 0))
-        above = crossed == ("<" in name)
+        value = limit * (rng.uniform(1.05, 2.5) if crossed == ("<" in name) else rng.uniform(0.3, 0.97))
         rows.append(
             {
                 "id": run_id * 10 + index,
                 "name": name,
                 "stat": stat,
                 "value": limit,
-                "calculated_value": round(limit * (rng.uniform(1.05, 2.5) if above else rng.uniform(0.3, 0.97)), 4),
+                "calculated_value": round(min(value, 1.0) if stat == "rate" else value, 4),
                 "tainted_at": start + int((dates["ended"] - start) * rng.uniform(0.3, 0.95)) if crossed else None,
             }
         )

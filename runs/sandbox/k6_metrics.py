@@ -7,7 +7,7 @@ from .clock import SECOND, iso
 from .k6_app import NOT_FOUND, VALIDATION, legacy_error, routes
 from .k6_numbers import Load, UrlNumbers, checks, hex_id, load_of, overall_trend, shape, thresholds_summary, urls
 from .k6_v2 import required_run
-from .k6_view import tainted
+from .k6_view import calculated, tainted
 from .models import K6, Run
 from .store import Store
 from .wire import Reply, Request
@@ -46,7 +46,7 @@ def _threshold(run: Run, row: dict[str, Any], now: int) -> dict[str, Any]:
     }
     return {
         "calc_state": state,
-        "calculated_value": row["calculated_value"] if load else 0,
+        "calculated_value": calculated(row, now) if load else 0,
         "id": row["id"],
         "metric_id": f"threshold_{row['id']}",
         "name": row["name"],

@@ -23,6 +23,15 @@ def tainted(threshold: dict[str, Any], now: int) -> bool:
     return threshold["tainted_at"] is not None and threshold["tainted_at"] <= now
 
 
+def calculated(threshold: dict[str, Any], now: int) -> float:
+    """The threshold's value: one on the good side of the limit until it is crossed."""
+    value, limit = threshold["calculated_value"], threshold["value"]
+    below = "<" in threshold["name"]
+    if (value > limit) == below and not tainted(threshold, now):
+        return round(limit * (0.95 if below else 1.02), 4)
+    return value
+
+
 def facts(store: Store, run: Run, now: int) -> dict[str, Any]:
     """The members of a run that are cheap: all but its config and its script."""
     made = run.made

@@ -111,7 +111,7 @@ def vsts_name(index: int) -> str:
         return _VSTS_FIRST[index]
     service = _SERVICES[index % len(_SERVICES)].lower().replace(" ", "-")
     scenario = _SCENARIOS[index // len(_SERVICES) % len(_SCENARIOS)].lower().replace(" ", "-")
-    return f"{service}-{scenario}" + _round(index, "-{}") + (".jmx" if index % 7 == 2 else ".loadtest")
+    return f"shop-{service}-{scenario}" + _round(index, "-{}") + (".jmx" if index % 7 == 2 else ".loadtest")
 
 
 def _round(index: int, form: str) -> str:

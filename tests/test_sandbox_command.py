@@ -1,0 +1,87 @@
+"""Starting the sandbox: as a program, from manage.py, on a taken port; and how much of it there can be."""
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import requests
+from django.core.management import CommandError, call_command
+
+from runs.sandbox.server import Sandbox
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def program(tmp_path):
+    """The sandbox as a program of its own, and the line it prints."""
+    command = [sys.executable, "-m", "runs.sandbox", "--port", "0", "--data-dir", str(tmp_path / "new")]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process, process.stdout.readline()
+        finally:
+            process.kill()
+
+
+def test_it_prints_its_address_keeps_its_file_and_ends_when_told(program, tmp_path):
+    process, line = program
+    url = line.removeprefix("Sandbox listening on ").split()[0]
+    given = requests.get(f"{url}/__sandbox__/credentials", timeout=10).json()
+    assert {key: value["base_url"] for key, value in given.items()} == {"k6-legacy": url, "vsts": url}
+    assert "300 k6-legacy runs, 300 vsts runs" in line
+    assert (tmp_path / "new" / "sandbox.sqlite3").exists()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == 0
+
+
+def test_a_taken_port_is_a_sentence(capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(SystemExit) as ended:
+            call_command("sandbox", port=port, db=":memory:")
+    assert ended.value.code == 1
+    expected = f"The sandbox cannot listen on 127.0.0.1:{port}: Address already in use. Choose another --port.\n"
+    assert capsys.readouterr().err == expected
+
+
+def test_impossible_sizes_are_a_sentence(capsys):
+    with pytest.raises(SystemExit):
+        call_command("sandbox", port=0, db=":memory:", tests=1)
+    assert "at least 2 tests" in capsys.readouterr().err
+
+
+def test_unknown_options_are_refused():
+    with pytest.raises((CommandError, TypeError)):
+        call_command("sandbox", "--colour", "blue")
+
+
+def test_it_needs_neither_django_nor_anything_else_of_the_project():
+    code = (
+        "import sys, runs.sandbox.cli\n"
+        "print(sorted(name for name in sys.modules if name.split('.')[0] in ('django', 'dashboard', 'requests')"
+        " or name.startswith('runs.') and not name.startswith('runs.sandbox')))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ended.stdout == "[]\n"
+
+
+@pytest.mark.slow
+def test_twenty_thousand_runs_are_made_and_listed_quickly():
+    began = time.perf_counter()
+    with Sandbox(tests=200, runs=20_000) as sandbox:
+        made = time.perf_counter() - began
+        store = sandbox.store
+        headers = {"Authorization": f"Bearer {store.secrets.vsts_pat}"}
+        url = f"{sandbox.url}/_apis/clt/testruns?detailed=true&runType=*&fromDate=2000-01-01"
+        began = time.perf_counter()
+        rows = requests.get(url, headers=headers, timeout=10).json()
+        listed = time.perf_counter() - began
+        names = [len(set(store.tests[provider])) for provider in ("k6-legacy", "vsts")]
+    assert len(rows) == 1000
+    assert names == [100, 100]
+    assert made < 20
+    assert listed < 2  # 0.1 s on an idle machine
