@@ -252,7 +252,7 @@ class RunService(ABC):
     overlap_s: ClassVar[int] = 15 * 60  # how far behind the cursor an incremental pass looks again
 
     def __init__(self, base_url: str, credentials: Mapping[str, str], **options: Any):
-        """`options`: for `http.Http` (allowed hosts, deadline) and paging sizes; tests use them to cross caps with few runs."""
+        """`options` go to `http.Http` (hosts, deadline) or are page sizes; tests cross caps with few runs by these."""
         self.base_url = base_url.rstrip("/")
 
     @abstractmethod
@@ -295,7 +295,7 @@ class RunService(ABC):
 
     @abstractmethod
     def start_step(self, step: str, wish: StartWish, external_id: str) -> RemoteRun | None:
-        """Send one of `start_steps`, once. `external_id` is what an earlier step made, else "". Returns the run if told."""
+        """Send one of `start_steps`, once; returns the run if told. `external_id`: what an earlier step made, or ""."""
 
     @abstractmethod
     def stop(self, external_id: str) -> None: ...
