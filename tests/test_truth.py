@@ -1,0 +1,114 @@
+"""A full sync, exported, equals what the sandbox made: run for run and field for field."""
+
+import json
+from datetime import UTC, datetime
+from io import StringIO
+
+import pytest
+import requests
+from django.core.management import call_command
+
+from runs.models import Account, Run
+from runs.sandbox.server import Sandbox
+from runs.sync import sync_account
+from tests.rows import make_account
+from tests.truth import expected_export
+
+FROZEN = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+# Few enough rows a page that both providers' caps are crossed by the small history too.
+SMALL_PAGES = {"k6-legacy": 3, "vsts": 4}
+
+
+def add_accounts(sandbox: Sandbox) -> dict[str, Account]:
+    """An account per provider of a sandbox, with the credentials it names."""
+    accounts = {}
+    for provider, given in requests.get(f"{sandbox.url}/__sandbox__/credentials", timeout=10).json().items():
+        account = make_account(f"{provider} sandbox", provider=provider, base_url=given["base_url"])
+        account.seal_credentials(given["credentials"])
+        account.save()
+        accounts[provider] = account
+    return accounts
+
+
+def truth(sandbox: Sandbox, provider: str) -> list[dict]:
+    return requests.get(f"{sandbox.url}/__sandbox__/truth?provider={provider}", timeout=60).json()["runs"]
+
+
+def exported(account: Account) -> dict[str, dict]:
+    out = StringIO()
+    call_command("export_runs", format="json", filter=f"account={account.slug}", stdout=out)
+    return {record["external_id"]: record for record in json.loads(out.getvalue())}
+
+
+def assert_export_is_the_truth(sandbox: Sandbox, account: Account) -> int:
+    """Every run of the truth is exported as it was made, and nothing else; returns how many."""
+    expected = {run["external_id"]: expected_export(run, account.slug) for run in truth(sandbox, account.provider)}
+    found = exported(account)
+    assert found.keys() == expected.keys()
+    differing = {
+        key: {name: (found[key][name], value) for name, value in record.items() if not same(found[key][name], value)}
+        for key, record in expected.items()
+        if any(not same(found[key][name], value) for name, value in record.items())
+    }
+    assert differing == {}, "exported against made"
+    assert all(list(found[key]) == list(expected[key]) for key in expected)
+    return len(found)
+
+
+def same(exported: object, made: object) -> bool:
+    """Equal, with times compared as moments and seconds to the microsecond."""
+    if isinstance(made, float) and isinstance(exported, (int, float)):
+        return abs(exported - made) < 1e-6
+    if isinstance(made, str) and isinstance(exported, str) and exported != made:
+        try:
+            return datetime.fromisoformat(exported) == datetime.fromisoformat(made)
+        except ValueError:
+            return False
+    return exported == made
+
+
+@pytest.fixture
+def sandbox():
+    with Sandbox(seed=1, tests=2, runs=40, speed=60, clock=FROZEN.timestamp) as sandbox:
+        yield sandbox
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("provider", ["k6-legacy", "vsts"])
+def test_a_full_sync_equals_the_truth(sandbox, provider):
+    account = add_accounts(sandbox)[provider]
+    report = sync_account(account, full=True, details_budget=None, page_size=SMALL_PAGES[provider])
+    assert (report.error, report.bad) == ("", [])
+    assert assert_export_is_the_truth(sandbox, account) == 20
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("provider", ["k6-legacy", "vsts"])
+def test_a_run_inserted_between_pages_is_not_missed_and_hides_no_other(sandbox, provider):
+    account = add_accounts(sandbox)[provider]
+    hook = {"provider": provider, "after_pages": 2}
+    requests.post(f"{sandbox.url}/__sandbox__/insert_between_pages", json=hook, timeout=10).raise_for_status()
+    sync_account(account, full=True, details_budget=None, page_size=SMALL_PAGES[provider])
+    sync_account(account, details_budget=None, page_size=SMALL_PAGES[provider])
+    assert assert_export_is_the_truth(sandbox, account) == 21
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("provider", ["k6-legacy", "vsts"])
+def test_an_incremental_sync_after_time_has_passed_equals_the_truth(provider):
+    with Sandbox(seed=2, tests=2, runs=40, speed=60, clock=FROZEN.timestamp) as sandbox:
+        account = add_accounts(sandbox)[provider]
+        sync_account(account, full=True, details_budget=None)
+        live = account.runs.live().count()
+        assert live > 0
+        sandbox.advance(4 * 3600)
+        sync_account(account, details_budget=None)
+        assert account.runs.live().count() < live
+        assert_export_is_the_truth(sandbox, account)
+
+
+@pytest.mark.django_db
+def test_both_accounts_live_side_by_side(sandbox):
+    for account in add_accounts(sandbox).values():
+        sync_account(account, full=True, details_budget=None)
+    assert Run.objects.count() == 40
