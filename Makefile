@@ -1,4 +1,4 @@
-# make demo | run | test | lint | format | requirements        PORT=8001 make demo        make test ARGS="tests/test_settings.py -x"
+# make demo | run | test | scale | lint | format | requirements        PORT=8001 make demo        make test ARGS="tests/test_settings.py -x"
 
 SHELL := /bin/bash
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -8,11 +8,12 @@ BIN := .venv/bin
 WORKERS ?= 2
 ARGS ?=
 
-.PHONY: help demo run test lint format requirements
+.PHONY: help demo run test scale lint format requirements
 help:
 	@echo "make demo          the dashboard over stand-in providers, with people to sign in as"
 	@echo "make run           the dashboard for real accounts (then: manage.py create_admin)"
 	@echo "make test          every test, browser tests included; ARGS=… goes to pytest"
+	@echo "make scale         20,000 runs synced and compared with the sandbox's truth; takes many minutes"
 	@echo "make lint          what the code and the templates must look like; make format does most of it"
 	@echo "make requirements  compile requirements*.in into the pinned requirements*.txt (UPGRADE=1 for newer versions)"
 
@@ -24,6 +25,9 @@ run: .venv/.installed
 
 test: .venv/.installed-dev
 	@chromium="$$(.ci/chromium)" && CHROMIUM="$$chromium" $(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+scale: .venv/.installed-dev
+	$(BIN)/python -m pytest -m scale -n $(WORKERS) $(ARGS)
 
 lint: .venv/.installed-dev
 	$(BIN)/ruff check .
