@@ -1,4 +1,4 @@
-"""20,000 runs of 200 tests, and a run inserted between pages: the export still equals the truth. `make scale` runs it."""
+"""20,000 runs of 200 tests, one inserted between pages: the export still equals the truth. `make scale` runs it."""
 
 import subprocess
 import sys
