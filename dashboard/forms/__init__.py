@@ -1,0 +1,1 @@
+"""Every input goes through a form."""
