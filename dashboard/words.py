@@ -64,7 +64,7 @@ def status_of(run: Run, now: datetime | None = None) -> Pill:
 
 
 def result_of(run: Run) -> Pill:
-    """The verdict. `run.failing` (see `RunQuerySet.with_failing`) marks a live run whose criterion is broken already."""
+    """The verdict. `run.failing` (`with_failing()`) marks a live run whose criterion is broken already."""
     if run.result in RESULTS:
         return Pill(*RESULTS[run.result])
     if run.is_live:

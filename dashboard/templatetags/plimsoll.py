@@ -1,6 +1,5 @@
 """The presentational helpers of the templates: `{% load plimsoll %}`."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import cache
 
@@ -12,6 +11,7 @@ from django.utils.html import format_html, mark_safe
 from django.utils.safestring import SafeString
 
 from dashboard import words
+from runs.history import Strip
 from runs.models import Account, Run
 
 register = template.Library()
@@ -24,8 +24,8 @@ STALE_AFTER = timedelta(minutes=10)
 def icon(name: str, classes: str = "") -> SafeString:
     """`{% icon "flag" %}`: a symbol of the sprite (Tabler's name, "-filled" for the filled one, or "load-line")."""
     return format_html(
-        '<svg class="icon {}" width="16" height="16" aria-hidden="true" focusable="false"><use href="{}#{}"/></svg>',
-        classes,
+        '<svg class="{}" width="16" height="16" aria-hidden="true" focusable="false"><use href="{}#{}"/></svg>',
+        f"icon {classes}".strip(),
         static("vendor/sprite.svg"),
         name,
     )
@@ -115,7 +115,7 @@ def provider_label(provider: str) -> str:
 
 @register.simple_tag
 def bar(value: float | None, most: float | None, tone: str = "", label: str = "") -> SafeString:
-    """A thin bar, `value` of `most`; `tone`: passed, failed, error, busy, none or "" (running). Width is an SVG attribute."""
+    """A thin bar, `value` of `most`; `tone`: passed, failed, error, busy, none or "" (running)."""
     share = min(100.0, max(0.0, 100 * (value or 0) / most)) if most else 0.0
     name = format_html('role="img" aria-label="{}"', label) if label else mark_safe('aria-hidden="true"')
     return format_html(
@@ -127,38 +127,27 @@ def bar(value: float | None, most: float | None, tone: str = "", label: str = ""
     )
 
 
-STRIP_LENGTH = 10
 _SHAPES = {
     "passed": '<rect class="passed" x="{x}" y="11" width="7" height="7" rx="1"/>',
     "failed": '<rect class="failed" x="{x}" y="0" width="7" height="18" rx="1"/>',
     "error": '<rect class="error" x="{inner}" y="0.75" width="5.5" height="16.5" rx="1"/>',
     "none": '<rect class="none" x="{inner}" y="11.75" width="5.5" height="5.5" rx="1"/>',
     "live": '<path class="live" d="M{x} 0h7v3h-7zM{x} 5h7v3h-7zM{x} 10h7v3h-7zM{x} 15h7v3h-7z"/>',
-    "stub": '<rect class="stub" x="{x}" y="16" width="7" height="2"/>',
+    "": '<rect class="stub" x="{x}" y="16" width="7" height="2"/>',
 }
 
 
 @register.simple_tag
-def strip(outcomes: Sequence[str]) -> SafeString:
-    """The last ten runs of a test, oldest first: "passed", "failed", "error", "none" or "live" each."""
-    shown = list(outcomes)[-STRIP_LENGTH:]
-    shapes = ["stub"] * (STRIP_LENGTH - len(shown)) + shown
-    drawn = "".join(_SHAPES[kind].format(x=10 * place, inner=10 * place + 0.75) for place, kind in enumerate(shapes))
+def strip(runs: Strip) -> SafeString:
+    """The last runs of a test, oldest left; height and fill say it without colour."""
+    drawn = "".join(
+        _SHAPES[mark].format(x=10 * place, inner=10 * place + 0.75) for place, mark in enumerate(runs.marks)
+    )
     return format_html(
         '<svg class="strip" width="97" height="18" role="img" aria-label="{}">{}</svg>',
-        strip_words(shown),
+        runs.sentence,
         mark_safe(drawn),  # noqa: S308 (made of the constants above and numbers)
     )
-
-
-def strip_words(outcomes: Sequence[str]) -> str:
-    """ "Last 3 runs, oldest first: 2 passed, 1 failed"."""
-    if not outcomes:
-        return "No run yet"
-    names = {"none": "without a verdict", "live": "not ended"}
-    counts = {kind: list(outcomes).count(kind) for kind in ("passed", "failed", "error", "none", "live")}
-    said = ", ".join(f"{count} {names.get(kind, kind)}" for kind, count in counts.items() if count)
-    return f"Last {len(outcomes)} runs, oldest first: {said}" if len(outcomes) > 1 else f"One run: {said[2:]}"
 
 
 @register.inclusion_tag("components/field.html")

@@ -1,0 +1,179 @@
+"""The run table: a row's extras (strip, progress, buttons), its columns, and the sentence that counts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+
+from dashboard.run_address import Address, Token
+from dashboard.words import clock, number
+from runs.actions import may_control
+from runs.choices import RunStatus
+from runs.history import Strip
+from runs.listing import COUNT_CAP, Order, capped_count, mark_failing, runs_matching, strips_of
+from runs.models import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A run and what its line shows. `progress` is (seconds so far, seconds planned) while load is on."""
+
+    run: Run
+    strip: Strip
+    may_stop: bool
+    may_start: bool
+    elapsed_s: float | None
+    waiting: str
+    account_url: str
+    person_url: str
+
+    @property
+    def shows_progress(self) -> bool:
+        return bool(
+            self.run.is_live
+            and self.run.duration_s is None
+            and self.elapsed_s is not None
+            and self.run.planned_duration_s
+        )
+
+    @property
+    def tone(self) -> str:
+        return "error" if self.run.status == RunStatus.STOPPING else ""
+
+
+def rows_of(runs: Sequence[Run], user: User, address: Address, now: datetime) -> list[Row]:
+    """Rows for runs read through `for_list()`, with a number of queries that does not grow with them.
+
+    Their links add a filter to `address`.
+    """
+    mark_failing(runs)
+    strips = strips_of(runs)
+    refusals = {run.account_id: may_control(user, run.account) for run in runs}
+    return [
+        Row(
+            run,
+            strips.get(run.load_test_id, Strip()),
+            may_stop=run.is_stoppable and not run.stop_requested_at and not refusals[run.account_id],
+            may_start=not run.is_live and not refusals[run.account_id],
+            elapsed_s=_elapsed(run, now),
+            waiting=_waiting(run, now),
+            account_url=address.adding("account", run.account.slug).url,
+            person_url=address.adding("requested_by", run.requested_by.display).url if run.requested_by else "",
+        )
+        for run in runs
+    ]
+
+
+def _elapsed(run: Run, now: datetime) -> float | None:
+    if run.duration_s is not None:
+        return run.duration_s
+    begun = run.load_started_at
+    if begun and run.status in (RunStatus.RUNNING, RunStatus.STOPPING):
+        return max(0.0, (now - begun).total_seconds())
+    return None
+
+
+def _waiting(run: Run, now: datetime) -> str:
+    """What a run without load spends its time with: "waiting 8:51", "provisioning 6:40"."""
+    verb = {RunStatus.CREATED: "waiting", RunStatus.QUEUED: "waiting", RunStatus.STARTING: "provisioning"}.get(
+        run.status
+    )
+    if not verb:
+        return ""
+    since = (run.started_at if run.status == RunStatus.STARTING else run.queued_at) or run.created_at
+    return f"{verb} {clock((now - since).total_seconds())}"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column head: `url` sorts by it, `sorted` is "ascending", "descending" or ""."""
+
+    key: str
+    label: str
+    classes: str
+    url: str = ""
+    sorted: str = ""
+
+
+_COLUMNS = (
+    ("status", "Status", ""),
+    ("result", "Result", ""),
+    ("test", "Test", ""),
+    ("account", "Account", ""),
+    ("requested_by", "Requested by", "col-mid"),
+    ("started", "Started", ""),
+    ("duration", "Duration", "col-duration"),
+    ("vus", "VUs", "num col-wide"),
+    ("p95", "p95", "num"),
+    ("errors", "Errors", "num col-mid"),
+)
+_FALLING_FIRST = ("started", "duration", "vus", "p95", "errors")
+
+
+def columns(address: Address, order: Order) -> list[Column]:
+    """The sortable heads. A second press turns the order round."""
+    found = []
+    for key, label, classes in _COLUMNS:
+        current = key == order.key
+        falls = not order.descending if current else key in _FALLING_FIRST
+        target = address.having("sort", str(Order(key, falls)))
+        state = ("descending" if order.descending else "ascending") if current else ""
+        found.append(Column(key, label, classes, target.url, state))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How many runs match, of how many."""
+
+    shown: int
+    total: int
+    filters: int
+
+    @property
+    def is_capped(self) -> bool:
+        return self.shown > COUNT_CAP
+
+    @property
+    def words(self) -> tuple[str, str]:
+        """("62", "of 1,284 runs · 1,222 hidden by 3 filters")."""
+        if not self.filters:
+            return _many(self.total), "run" if self.total == 1 else "runs"
+        hidden = "some" if self.total > COUNT_CAP else number(self.total - self.shown)
+        by = "1 filter" if self.filters == 1 else f"{self.filters} filters"
+        return _many(self.shown), f"of {_many(self.total)} runs · {hidden} hidden by {by}"
+
+
+def _many(count: int) -> str:
+    return f"{number(COUNT_CAP)}+" if count > COUNT_CAP else number(count)
+
+
+def counted(runs: QuerySet[Run], filters: int) -> Counted:
+    total = capped_count(Run.objects.all())
+    return Counted(capped_count(runs) if filters else total, total, filters)
+
+
+def narrowest(tokens: Sequence[Token], form_of: type, now: datetime) -> tuple[Token, int] | None:
+    """The filter whose removal brings back the most runs, and how many; None when no single one helps."""
+    best: tuple[Token, int] | None = None
+    for token in tokens:
+        form = form_of.of(token.without.query)
+        if not form.is_valid():
+            continue
+        count = capped_count(runs_matching(form.filters()))
+        if count and (best is None or count > best[1]):
+            best = (token, count)
+    return best
+
+
+def order_sentence(order: Order) -> str:
+    """ "sorted by started, newest first"."""
+    label = {key: label for key, label, _ in _COLUMNS}[order.key]
+    label = label if label in ("VUs", "p95") else label.lower()
+    if order.key == "started":
+        return f"sorted by started, {'newest' if order.descending else 'oldest'} first"
+    if order.key in ("duration", "vus", "p95", "errors"):
+        return f"sorted by {label}, {'highest' if order.descending else 'lowest'} first"
+    return f"sorted by {label}, {'Z to A' if order.descending else 'A to Z'}"

@@ -1,0 +1,130 @@
+"""The run list, its live rows, and its export."""
+
+from collections.abc import Sequence
+
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, StreamingHttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from dashboard.context import Navigation
+from dashboard.forms.run_filters import RunFilterForm
+from dashboard.run_address import Address, facets, tabs, tokens
+from dashboard.run_rows import columns, counted, narrowest, order_sentence, rows_of
+from runs.actions import shown_name
+from runs.export import FORMATS, exported
+from runs.health import health_of
+from runs.listing import COUNT_CAP, PAGE_SIZE, Order, run_page, runs_matching
+from runs.models import Account, Run
+
+viewers = permission_required("runs.view_run", raise_exception=True)
+TABLE = "runs"
+
+
+@require_safe
+@viewers
+def run_list(request: HttpRequest) -> HttpResponse:
+    """All runs of all accounts, by filters in the address. HTMX asking for the table gets the table and the filters."""
+    form = RunFilterForm(request.GET)
+    address = Address.of(request.GET)
+    context = {
+        "form": form,
+        "address": address,
+        "facets": facets(form, address),
+        "moving": form.data.get("started", ""),
+        "typed": _typed_name(address),
+        **(_found(request, form, address) if form.is_valid() else {"problems": form.sentences()}),
+    }
+    if request.htmx.target == TABLE:
+        response = render(request, "runs/_run_table.html", context | {"partial": True})
+        # Without the blanks a form sends: the same address a link would have.
+        response["HX-Push-Url"] = address.url
+        return response
+    context |= _around(request, address)
+    return render(request, "runs/run_list.html", context)
+
+
+def _found(request: HttpRequest, form: RunFilterForm, address: Address) -> dict[str, object]:
+    runs = runs_matching(form.filters())
+    in_force = tokens(form, address)
+    count = counted(runs, len(in_force))
+    order: Order = form.cleaned_data["sort"]
+    too_many = count.is_capped and not order.is_indexed
+    if too_many:
+        order = Order()
+    place = {} if too_many else {key: form.cleaned_data[key] for key in ("after", "before")}
+    page = run_page(runs, order, **place)
+    live = [run for run in page.runs if run.is_live]
+    return {
+        "tokens": in_force,
+        "count": count,
+        "columns": columns(address, order),
+        "order": order_sentence(order),
+        "too_many": COUNT_CAP if too_many else 0,
+        "rows": rows_of(page.runs, request.user, address, form.now),
+        "newer": address.at("run_list", before=page.before) if page.before else "",
+        "older": address.at("run_list", after=page.after) if page.after else "",
+        "size": PAGE_SIZE,
+        "live": live,
+        "live_url": _live_url(address, live),
+        "narrowest": narrowest(in_force, RunFilterForm, form.now) if in_force and not count.shown else None,
+        "now": form.now,
+    }
+
+
+def _live_url(address: Address, live: Sequence[Run]) -> str:
+    """Where to ask for the rows that can still change; "" when there are none."""
+    return address.at("run_rows", id=[run.pk for run in live]) if live else ""
+
+
+def _typed_name(address: Address) -> str:
+    """What the search field shows: the one text searched for, if it is one."""
+    names = address.values.get("name", ())
+    return names[0] if len(names) == 1 else ""
+
+
+def _around(request: HttpRequest, address: Address) -> dict[str, object]:
+    """What stands around the table and is not swapped with it: tabs, and what is wrong with an account."""
+    now = timezone.now()
+    accounts = list(Account.objects.select_related("sync"))
+    healths = [(account, health_of(account, now)) for account in accounts]
+    synced = [a.sync.last_good_at for a, health in healths if health.kind in ("ok", "live") and a.sync.last_good_at]
+    return {
+        "tabs": tabs(address, shown_name(request.user), Navigation("").live),
+        "accounts": accounts,
+        "troubles": [(account, health) for account, health in healths if health.kind == "failing"],
+        "synced_at": min(synced, default=None),
+    }
+
+
+@require_safe
+@viewers
+def run_rows(request: HttpRequest) -> HttpResponse:
+    """The rows named by `id`, as they are now. The page asks every few seconds for those that have not ended."""
+    texts = request.GET.getlist("id")[: 2 * PAGE_SIZE]
+    if not all(text.isascii() and text.isdecimal() and len(text) < 18 for text in texts):
+        return HttpResponseBadRequest("Name runs by their numbers: ?id=1&id=2")
+    now = timezone.now()
+    runs = list(Run.objects.for_list().filter(pk__in=texts).order_by("-created_at", "-id"))
+    address = Address.of(request.GET)
+    live = [run for run in runs if run.is_live]
+    rows = rows_of(runs, request.user, address, now)
+    context = {"rows": rows, "live": live, "live_url": _live_url(address, live), "now": now}
+    return render(request, "runs/_run_rows.html", context)
+
+
+@require_safe
+@viewers
+def run_export(request: HttpRequest) -> HttpResponse:
+    """The runs of a list's address as a file: `format=csv` or `json`, streamed, whatever their number."""
+    query = request.GET.copy()
+    wanted = query.pop("format", ["csv"])[-1]
+    form = RunFilterForm(query)
+    if wanted not in FORMATS or not form.is_valid():
+        problems = form.sentences() or [f"Runs are exported as {' or '.join(FORMATS)}."]
+        return HttpResponseBadRequest("\n".join(problems), content_type="text/plain; charset=utf-8")
+    content_type = FORMATS[wanted]
+    name = f"plimsoll-runs-{timezone.localtime(form.now):%Y%m%d-%H%M}.{wanted}"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingHttpResponse(exported(runs_matching(form.filters()), wanted), content_type, headers=headers)
