@@ -6,7 +6,7 @@ vsts_counters.py. How a list without paging is walked: vsts_history.py.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from runs.choices import ENDED, RunResult, RunStatus
 
 from .addresses import AddressRefused
+from .answers import clean_text
 from .base import (
     BadRow,
     CheckStep,
@@ -48,7 +49,7 @@ from .vsts_counters import (
 )
 from .vsts_errors import ResultsRow, is_failure, read_errors, read_messages, read_thresholds
 from .vsts_history import AHEAD, BEGINNING, History
-from .vsts_payloads import LABEL, read_run, rows_of, unexpected
+from .vsts_payloads import LABEL, is_jmeter, mapping_of, read_run, rows_of, unexpected
 
 MOST_RUNS = 1000  # the largest `top`
 
@@ -98,9 +99,8 @@ class VstsService(RunService):
 
     def test_connection(self) -> list[CheckStep]:
         names = ("Reach the service", "Sign in", "List runs")
-        failed_at, sentence = len(names), ""
         try:
-            rows_of(self._recent_runs(), "runs")
+            return [CheckStep(name, True) for name in names[:-1]] + [CheckStep(names[-1], True, self._whose_runs())]
         except Unauthorized as error:
             failed_at, sentence = 1, str(error)
         except (AddressRefused, Unavailable) as error:
@@ -111,15 +111,27 @@ class VstsService(RunService):
         steps += [CheckStep(name, False, sentence) for name in names[failed_at : failed_at + 1]]
         return steps + [CheckStep(name, None) for name in names[failed_at + 1 :]]
 
-    def _recent_runs(self, requested_by: str = "", since: datetime | None = None) -> Any:
+    def _whose_runs(self) -> str:
+        """Reads some runs; a word of warning when they are all our own.
+
+        The manual's default for the requester is "@Me". Should a server take our empty one for none, nothing but this
+        would tell that other people's runs are missing.
+        """
+        runs = [read_run(item) for item in self._some_runs(top=100)]
+        people = {run.requested_by for run in runs if isinstance(run, RemoteRun)}
+        me = self.whoami() if len(people) == 1 else None
+        if me is None or me.name not in people:
+            return ""
+        return f"All runs listed are by {me.name}. If others run load tests here too, this token does not show theirs."
+
+    def _some_runs(self, *, top: int, requested_by: str = "") -> list[Any]:
         now = self._now()
-        return self.api.list_runs(
-            from_date=since or now - timedelta(days=7), to_date=now + AHEAD, top=1, requested_by=requested_by
-        )
+        answer = self.api.list_runs(from_date=BEGINNING, to_date=now + AHEAD, top=top, requested_by=requested_by)
+        return rows_of(answer, "runs")
 
     def whoami(self) -> Person | None:
         """The requester of any run of "@Me": the service has no other way to ask. None without such a run."""
-        for item in rows_of(self._recent_runs("@Me", BEGINNING), "runs"):
+        for item in self._some_runs(top=1, requested_by="@Me"):
             run = read_run(item)
             if isinstance(run, RemoteRun) and run.requested_by_id:
                 return Person(run.requested_by_id, run.requested_by)
@@ -174,7 +186,7 @@ class VstsService(RunService):
             details,
             metrics=[*run_metric(summary, charts), *summary_metrics(summary), *counter_metrics(instances)],
             series=self._series(run, charts),
-            has_archive=bool(results.resultsUrl),
+            has_archive=bool(results.resultsUrl) or (run.status in ENDED and is_jmeter(run)),
         )
 
     def _results(self, external_id: str) -> ResultsRow | None:
@@ -224,16 +236,30 @@ class VstsService(RunService):
         Enterprise imports. JMeter's `ResultsArchive.zip` is a real one.
         """
         results = self._results(external_id)
-        if not results or not results.resultsUrl:
+        url = results.resultsUrl if results and results.resultsUrl else self._jmeter_archive(external_id)
+        if not url:
             raise NotFound(
                 f"{LABEL} has no result archive of this run. It may be too old, or have ended before its load."
             )
-        name = PurePosixPath(urlsplit(results.resultsUrl).path).name or "results"
+        name = PurePosixPath(urlsplit(url).path).name or "results"
         if name.lower().endswith(".ltrar.zip"):
             name, kind = name[: -len(".zip")] + ".gz", "application/gzip"
         else:
             kind = "application/zip" if name.lower().endswith(".zip") else "application/octet-stream"
-        return self.api.download(results.resultsUrl, filename=name, content_type=kind)
+        return self.api.download(url, filename=name, content_type=kind)
+
+    def _jmeter_archive(self, external_id: str) -> str:
+        """Where a JMeter run's archive lies: in a container named like its drop's, opened by the drop's key; or ""."""
+        data = _or_none(self.api.run, external_id)
+        run = self._run(data) if data is not None else None
+        if run is None or not is_jmeter(run) or run.status not in ENDED:
+            return ""
+        drop_id = run.start_values["test_drop_id"]
+        access = mapping_of(mapping_of(_or_none(self.api.test_drop, drop_id)).get("accessData"))
+        container, key = (clean_text(access.get(member)) for member in ("dropContainerUrl", "sasKey"))
+        if not drop_id or drop_id not in container or not key.startswith("?"):
+            return ""
+        return f"{container.replace(drop_id, external_id)}/TestResult/ResultsArchive.zip{key}"
 
 
 def _or_none(call: Callable[..., Any], *args: Any) -> Any:

@@ -17,7 +17,6 @@ BEGINNING = datetime(2013, 1, 1, tzinfo=UTC)  # the service's first preview
 FIRST_WIDTH = timedelta(days=7)
 NARROWEST = timedelta(seconds=1)
 AHEAD = timedelta(days=1)  # for a provider's clock that runs ahead of ours
-OVERLAP = timedelta(minutes=15)
 # Whether "after" and "before" take in the moment itself is not said: windows share it, so that neither loses a run.
 SHARED = timedelta(microseconds=1)
 
@@ -34,26 +33,14 @@ class History:
     def pages(self, since: datetime | None, resume: Mapping[str, Any] | None) -> Iterator[RunPage]:
         """One page per window, newest first, back to `since` or the beginning.
 
-        `resume` of a page: {"to": where the next window ends, "width": its seconds, "began": when the walk began}. A
-        walk that goes on first looks at what was modified since: a run may have left the windows still to come.
+        `resume` of a page: {"to": where the next window ends, "width": its seconds}. What is modified during
+        a walk is found by the next one, when that looks back to before this one began.
         """
-        began = self._now().astimezone(UTC)
         floor = max(since, BEGINNING) if since else BEGINNING
-        to, width = began + AHEAD, FIRST_WIDTH
-        if since:
-            width = max(to - floor, NARROWEST)
-        earlier = parse_time((resume or {}).get("began"))
-        going_on = parse_time((resume or {}).get("to")) if earlier else None
-        if earlier and going_on:
-            seconds = timedelta(seconds=float(resume.get("width") or FIRST_WIDTH.total_seconds()))
-            for page, _, _ in self._walk(to, max(earlier - OVERLAP, floor), to - earlier + OVERLAP):
-                yield RunPage(runs=page.runs, bad=page.bad, resume=resume)
-            to, width = going_on, seconds
-        for page, next_to, next_width in self._walk(to, floor, width):
-            yield RunPage(runs=page.runs, bad=page.bad, resume=_resume(next_to, next_width, began))
-
-    def _walk(self, to: datetime, floor: datetime, width: timedelta) -> Iterator[tuple[RunPage, datetime, timedelta]]:
-        """(page, where the next window ends, how wide it should be) from `to` back to `floor`."""
+        to = self._now().astimezone(UTC) + AHEAD
+        width = max(to - floor, NARROWEST) if since else FIRST_WIDTH
+        if resume and (going_on := parse_time(resume.get("to"))):
+            to, width = going_on, timedelta(seconds=float(resume.get("width", FIRST_WIDTH.total_seconds())))
         while to > floor:
             start = max(floor, to - width)
             items = self._list(start, to)
@@ -64,8 +51,8 @@ class History:
                 continue
             else:
                 items = self._by_status(start, to)
-            yield self._page(items), start, width
             to = start
+            yield self._page(items, {"to": to.isoformat(), "width": width.total_seconds()})
 
     def _list(self, start: datetime, to: datetime, status: str = "") -> list[Any]:
         answer = self._api.list_runs(from_date=start - SHARED, to_date=to, top=self._top, status=status)
@@ -84,13 +71,10 @@ class History:
             found += items
         return found
 
-    def _page(self, items: Sequence[Any]) -> RunPage:
+    def _page(self, items: Sequence[Any], resume: Mapping[str, Any]) -> RunPage:
         read = [read_run(item, self._secrets) for item in items]
         return RunPage(
             runs=[run for run in read if isinstance(run, RemoteRun)],
             bad=[row for row in read if isinstance(row, BadRow)],
+            resume=resume,
         )
-
-
-def _resume(to: datetime, width: timedelta, began: datetime) -> dict[str, Any]:
-    return {"to": to.isoformat(), "width": width.total_seconds(), "began": began.isoformat()}

@@ -56,6 +56,8 @@ SUBSTATUS = {
 PLATFORMS = ("none", "msil", "x86", "ia64", "amd64", "arm")
 PLATFORM = {"msil": "MSIL", "x86": "x86", "amd64": "x64", "x64": "x64"}
 
+RUN_TYPES = ("visualStudioLoadTest", "jMeterLoadTest")
+
 START_MARK = "plimsoll/"  # before our token in runSourceIdentifier
 _ERROR_CODE = re.compile(r"\bVS\d{5,9}\b")
 
@@ -82,7 +84,7 @@ def whole_of(value: object) -> int | None:
     return int(number) if number is not None and abs(number) < 2**31 else None
 
 
-def mapping_of(value: object) -> object:
+def mapping_of(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
@@ -196,6 +198,11 @@ def test_key(name: str) -> str:
 
 
 test_key.__test__ = False  # a name that pytest would collect
+
+
+def is_jmeter(run: RemoteRun) -> bool:
+    """Whether it is a JMeter run: by its type, which old answers lack, or by its name's ending."""
+    return word_of(run.payload.get("runType"), RUN_TYPES) == RUN_TYPES[1] or run.test_name.lower().endswith(".jmx")
 
 
 def read_run(data: Any, secrets: Sequence[str] = ()) -> RemoteRun | BadRow:

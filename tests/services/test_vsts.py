@@ -664,7 +664,14 @@ def test_a_good_account_passes_every_step(httpserver, service):
     serve(httpserver, "/testruns", [])
 
     assert steps(service) == [("Reach the service", True), ("Sign in", True), ("List runs", True)]
-    assert httpserver.log[0][0].args["top"] == "1"
+    assert [step.sentence for step in service.test_connection()] == ["", "", ""]
+
+
+def test_a_list_with_nobody_else_s_runs_is_said(httpserver, service):
+    serve(httpserver, "/testruns", payload("runs")[:2])
+
+    assert steps(service)[2] == ("List runs", True)
+    assert service.test_connection()[2].sentence.startswith("All runs listed are by Lena Fischer.")
 
 
 @pytest.mark.parametrize("status", [401, 203, 302, 403])
