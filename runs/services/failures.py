@@ -5,6 +5,7 @@ import email.utils
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -18,14 +19,19 @@ class Passing(Unavailable):
     """Trouble that may be over in a moment: a read is tried again."""
 
 
-def secret_forms(secrets: Sequence[str]) -> list[str]:
-    """Each secret as it may turn up in a text: raw, URL-encoded, and base64 alone, after ":" and after "user:" gone."""
+def secret_forms(secrets: Sequence[str]) -> tuple[str, ...]:
+    """Each secret as it may turn up in a text: raw, URL-encoded, and in base64, alone or as a userless password."""
+    return _forms(tuple(secrets))
+
+
+@lru_cache(maxsize=256)
+def _forms(secrets: tuple[str, ...]) -> tuple[str, ...]:
     forms: set[str] = set()
     for secret in secrets:
         if len(secret) > 3:
             encoded = (base64.b64encode(text.encode()).decode() for text in (secret, f":{secret}"))
             forms |= {secret, quote(secret, safe=""), *encoded}
-    return sorted(forms, key=len, reverse=True)
+    return tuple(sorted(forms, key=len, reverse=True))
 
 
 def show_safely(text: str, secrets: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from .failures import secret_forms
@@ -19,6 +20,8 @@ _LINK_KEY = re.compile(
 )
 _ENVIRONMENT_KEY = re.compile(r"^env(ironment)?(var(iable)?)?s?$")
 
+# What any pattern below needs: most texts have none of it and are done after one search.
+_HINT = re.compile(r"(?i)sig(=|%3d|nature)|token|key|secret|password|pwd|x-amz|authorization|bearer|basic|@")
 _IN_TEXT = (
     # Storage and API links: the value of a signature or a key in a query, also when the link was encoded once more.
     (re.compile(r"(?i)((?:[?&;]|%3f|%26|\b)sig(?:=|%3d))[^&\s\"'<>;]+"), rf"\1{MASK}"),
@@ -64,14 +67,22 @@ def _value(value: Any, forms: Sequence[str], depth: int) -> Any:
 
 
 def _member(key: str, value: Any, forms: Sequence[str], depth: int) -> Any:
-    word = re.sub(r"[^a-z0-9]", "", key.lower())
-    if _SECRET_KEY.search(word):
+    kind = _kind(key)
+    if kind == "secret":
         return _mask(value)
-    if _ENVIRONMENT_KEY.search(word):
+    if kind == "environment":
         return _environment(value, forms, depth)
-    if isinstance(value, str) and _LINK_KEY.search(word):
+    if kind == "link" and isinstance(value, str):
         return _link(value, forms)
     return _value(value, forms, depth)
+
+
+@lru_cache(maxsize=2048)
+def _kind(key: str) -> str:
+    """What a key says about its value: "secret", "environment", "link" or "". Payloads repeat the same few keys."""
+    word = re.sub(r"[^a-z0-9]", "", key.lower())
+    kinds = (("secret", _SECRET_KEY), ("environment", _ENVIRONMENT_KEY), ("link", _LINK_KEY))
+    return next((kind for kind, pattern in kinds if pattern.search(word)), "")
 
 
 def _mask(value: Any) -> Any:
@@ -112,6 +123,7 @@ def _link(text: str, forms: Sequence[str]) -> str:
 def _text(text: str, forms: Sequence[str]) -> str:
     for form in forms:
         text = text.replace(form, MASK)
-    for pattern, replacement in _IN_TEXT:
-        text = pattern.sub(replacement, text)
+    if _HINT.search(text):
+        for pattern, replacement in _IN_TEXT:
+            text = pattern.sub(replacement, text)
     return text
