@@ -41,7 +41,7 @@ from .base import (
 from .http import Http
 from .k6_details import read_details
 from .k6_legacy_api import K6LegacyApi, describe
-from .k6_legacy_history import RunPass, iter_catalogue
+from .k6_legacy_history import RUN_KEYS_V5, RunPass, iter_catalogue
 from .k6_payloads import LABEL, Account, Export, LoadTest, Run, parse, unreadable
 from .k6_walk import walk_pages
 from .redact import redact, redact_text
@@ -152,7 +152,7 @@ class K6LegacyService(RunService):
         if not self._asked_me:
             try:
                 self._me = self.api.account()
-            except (NotFound, Unauthorized, UnexpectedAnswer):
+            except (NotFound, Refused, UnexpectedAnswer):
                 self._me = None
             self._asked_me = True
         return self._me
@@ -168,12 +168,18 @@ class K6LegacyService(RunService):
             steps = [CheckStep("reach", False, str(error)), CheckStep("sign-in", None)]
         if organizations is None:
             return [*steps, CheckStep("organizations", None), CheckStep("tests", None)]
-        me = self.whoami()
-        steps = [CheckStep("reach", True), CheckStep("sign-in", True, f"Signed in as {me.name}." if me else "")]
+        steps = [CheckStep("reach", True), CheckStep("sign-in", True, self._greeting())]
         names = ", ".join(organization.name for organization in organizations)
         sentence = names or "The token belongs to no organization. Use the token of a person who does."
         steps.append(CheckStep("organizations", bool(organizations), sentence))
         return [*steps, self._check_tests() if organizations else CheckStep("tests", None)]
+
+    def _greeting(self) -> str:
+        try:
+            me = self.whoami()
+        except ServiceError as error:
+            return str(error)
+        return f"Signed in as {me.name}." if me else ""
 
     def _check_tests(self) -> CheckStep:
         """Reads the first page of tests."""
@@ -230,7 +236,7 @@ class K6LegacyService(RunService):
     def _run_v5(self, external_id: str, error: ServiceError) -> Mapping[str, Any]:
         """The run by the newer address, which says 403 for what does not exist: then the older one's error stands."""
         try:
-            return self.api.run_v5(external_id)
+            return self.api.run_v5(external_id, RUN_KEYS_V5)
         except (NotFound, Unauthorized):
             raise error from None
 
@@ -242,7 +248,7 @@ class K6LegacyService(RunService):
         for begin in range(0, len(external_ids), IDS_PER_CALL):
             ids = [external_id for external_id in external_ids[begin : begin + IDS_PER_CALL] if external_id.isdecimal()]
             try:
-                found += self._runs_by_id(ids, test_external_id)
+                found += self._runs_by_id(ids, test_external_id) if ids else []
             except (NotFound, Unauthorized):
                 found += super().get_runs(ids)
         return found

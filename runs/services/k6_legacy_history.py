@@ -38,6 +38,14 @@ RUN_KEYS_V5 = (
     "config",
     "script",
 )
+# The same for the older address: without what it does not show, and with what only it does.
+RUN_KEYS_V2 = (
+    *(key for key in RUN_KEYS_V5 if key not in ("deleted", "delete_status")),
+    "export",
+    "k6_archive",
+    "load_time",
+    "version",
+)
 NEWEST_FIRST = "created desc,id desc"
 
 
@@ -164,7 +172,7 @@ class RunPass:
         """The older list: numbered pages in no promised order, so it is always read whole."""
 
         def read(page: int) -> Listing:
-            return self.api.runs_v2(test_id=test.id, page=page, page_size=self.page_size)
+            return self.api.runs_v2(test_id=test.id, select=RUN_KEYS_V2, page=page, page_size=self.page_size)
 
         for rows, ended in walk_pages(read):
             yield self._page(rows, test, {"tests_done": test.id if ended else str(done)})

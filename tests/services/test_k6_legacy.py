@@ -203,6 +203,12 @@ def test_several_runs_of_a_test_are_read_in_one_call_and_lost_ones_left_out(k6):
     assert sum(key == "ids[]" for key, _ in first) == 50
 
 
+def test_no_run_is_asked_for_by_an_id_that_k6_cannot_have(k6):
+    k6.add_test(31, run_row(1))
+    assert k6.service().get_runs(["", "x"], "31") == []
+    assert k6.paths("/loadtests/v2/runs") == []
+
+
 def test_several_runs_are_read_one_by_one_where_the_list_is_closed(k6):
     k6.answers["GET", "/loadtests/v2/runs"] = (403, {"error": {"message": "Not allowed", "code": 4}})
     k6.answers["GET", "/loadtests/v2/runs/501"] = payload("run_v2")
@@ -297,6 +303,11 @@ def test_the_connection_test_stops_at_a_token_that_is_not_accepted(k6):
     k6.answers["GET", "/v3/organizations"] = (401, {"error": {"message": "Invalid token", "code": 6}})
     steps = {step.name: step.ok for step in k6.service().test_connection()}
     assert steps == {"reach": True, "sign-in": False, "organizations": None, "tests": None}
+
+
+def test_the_connection_test_goes_on_when_only_the_account_page_is_out_of_order(k6):
+    k6.answers["GET", "/v3/account/me"] = (503, {"error": {"message": "down", "code": 0}})
+    assert [step.ok for step in k6.service().test_connection()] == [True, True, True, True]
 
 
 def test_the_connection_test_says_when_nothing_answers():

@@ -294,6 +294,28 @@ def test_nothing_planted_is_in_a_record(stage):
     assert [secret for secret in planted if secret in text] == []
 
 
+def test_every_parameter_of_the_manual_is_sent_where_the_service_has_use_for_it(stage):
+    service = stage.service(page_size=5)
+    runs = runs_of(service.iter_runs(None))
+    external_id, run = next((key, run) for key, run in runs.items() if run.result == "passed")
+    list(service.iter_runs(stage.began - timedelta(days=1), None, {run.test_external_id: external_id}))
+    service.get_runs([external_id], run.test_external_id)
+    service.find_shared("ab12")
+    service.open_archive(external_id)
+    stage.tell("fail", path_contains="/loadtests/v2/runs/", times=1, status=404)
+    service.get_run(external_id)
+    stage.tell("fail", path_contains="/cloud/v5/load_tests", times=1, status=404)
+    list(service.iter_runs(None))
+    sent: dict[str, set[str]] = {}
+    for row in stage.sent("GET"):
+        shape = "/".join("{id}" if part.isdecimal() else part for part in row["path"].split("/"))
+        sent.setdefault(shape, set()).update(name for name, _ in row["query"])
+    assert sent["/loadtests/v2/runs"] >= {"test_id", "$select", "ids[]", "public_id"}
+    assert sent["/loadtests/v2/runs/{id}"] == {"$select"}
+    assert sent["/cloud/v5/test_runs/{id}"] == {"$select"}
+    assert sent["/cloud/v5/load_tests/{id}/test_runs"] == {"$select", "$orderby", "$top", "$skip", "$count", "$filter"}
+
+
 def test_the_connection_test_is_green(stage):
     assert [(step.name, step.ok) for step in stage.service().test_connection()] == [
         ("reach", True),
