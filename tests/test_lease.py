@@ -25,14 +25,14 @@ def test_an_expired_lease_is_taken_over_and_its_owner_fenced_off():
     assert second.epoch == first.epoch + 1
     with pytest.raises(LeaseLost):
         first.write(progress="stale")
-    first.release(progress="stale")
+    first.release(due_at=now, progress="stale")
     state = SyncState.objects.get(account=account)
     assert (state.owner, state.progress) == ("two", "")
 
 
 def test_a_released_account_is_free_at_once():
     account, now = make_account(), timezone.now()
-    claim(account, "one", now).release(progress="done")
+    claim(account, "one", now).release(due_at=now, progress="done")
     assert claim(account, "two", now) is not None
     assert SyncState.objects.get(account=account).progress == "done"
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 from runs.choices import RunResult, RunStatus
@@ -21,6 +22,7 @@ from runs.services.base import (
     UnexpectedAnswer,
 )  # fmt: skip
 from runs.sync import request_sync, sync_account
+from runs.sync.passes import LIVE_DETAILS_EVERY
 from runs.tasks import due_accounts
 from tests.fake_service import WHEN, FakeService, remote
 from tests.rows import make_account
@@ -228,16 +230,28 @@ def test_a_run_that_comes_back_to_life_is_judged_again(account, fake):
     fake.has(remote("1", status=RunStatus.PROCESSING, provider_status="PROCESSING", result=RunResult.NONE))
     sync_account(account, full=True)
     run = Run.objects.get()
-    assert (run.result, run.details_at) == (RunResult.NONE, None)
+    assert (run.result, run.judged_result) == (RunResult.NONE, "")
 
 
-def test_details_of_a_live_run_are_read_on_every_pass(account, fake):
+def test_details_of_a_live_run_are_read_again_but_not_on_every_pass(account, fake):
     fake.has(remote("1", status=RunStatus.RUNNING, result=RunResult.NONE))
     fake.details["1"] = RemoteDetails(result=RunResult.FAILED)
     sync_account(account)
     sync_account(account)
+    assert len(fake.asked("details")) == 1
+    with time_machine.travel(timezone.now() + LIVE_DETAILS_EVERY * 2):
+        sync_account(account)
     assert len(fake.asked("details")) == 2
     assert Run.objects.get().result == RunResult.NONE
+
+
+def test_the_details_of_a_run_that_has_just_ended_are_read_once_more(account, fake):
+    fake.has(remote("1", status=RunStatus.RUNNING, result=RunResult.NONE))
+    sync_account(account)
+    fake.has(remote("1"))
+    sync_account(account)
+    sync_account(account)
+    assert len(fake.asked("details")) == 2
 
 
 def test_details_are_read_newest_first_within_the_budget(account, fake):
@@ -307,6 +321,13 @@ def test_one_account_in_trouble_does_not_hinder_another(account, fake):
     fake.fail("tests", Unavailable("down"))
     sync_account(account)
     assert [one.slug for one in due_accounts()] == ["other"]
+
+
+def test_a_sync_asked_for_during_a_pass_follows_it_at_once(account, fake):
+    fake.has(remote("1"))
+    fake.on_page = lambda at: request_sync(account)
+    sync_account(account)
+    assert due_accounts() == [account]
 
 
 def test_an_account_asked_for_is_due_at_once(account, fake):

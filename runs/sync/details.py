@@ -1,4 +1,4 @@
-"""What hangs below a run: read once when it has ended, and again on every pass while it is live."""
+"""What hangs below a run: read once when it has ended, and again and again while it is live."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -36,7 +36,7 @@ def read_details(service: RunService, run: Run, now: datetime, fence: Callable[[
 
 
 def save_details(run: Run, details: RemoteDetails, now: datetime) -> None:
-    """Replace what hangs below the run. Only an ended run counts as read, and only then is a verdict taken over."""
+    """Replace what hangs below the run; the verdict is taken over only from a run that has ended."""
     for model in (RunError, RunMessage, RunThreshold, RunMetric, RunSeries):
         model.objects.filter(run=run).delete()
     errors = _merged(run, details.errors)
@@ -85,15 +85,12 @@ def _take_over(run: Run, details: RemoteDetails, error_count: int, now: datetime
         run.error_rate = whole["failed"] / whole["count"]
     run.error_count = error_count
     run.has_archive = details.has_archive
-    run.details_error = ""
-    columns = ["p95_ms", "error_rate", "error_count", "has_archive", "details_error"]
-    if run.status in ENDED:
-        run.details_at = now
-        columns.append("details_at")
-        if details.result is not None:
-            judged_anew = run.result != details.result
-            run.judged_result = run.result = details.result
-            columns += ["judged_result", "result"]
+    run.details_at, run.details_error = now, ""
+    columns = ["p95_ms", "error_rate", "error_count", "has_archive", "details_at", "details_error"]
+    if run.status in ENDED and details.result is not None:
+        judged_anew = run.result != details.result
+        run.judged_result = run.result = details.result
+        columns += ["judged_result", "result"]
     run.save(update_fields=columns)
     if judged_anew:
         refresh_days([run])

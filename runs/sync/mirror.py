@@ -86,7 +86,9 @@ def _row(
         return row
     if old.provider_requested_by_id:
         row.provider_requested_by, row.requested_by_id = row.requested_by, old.requested_by_id
-    if old.status in ENDED and all(getattr(old, name) == getattr(row, name) for name in TELLING):
+    if old.status in LIVE and row.status in LIVE:
+        row.details_at = old.details_at
+    elif old.status in ENDED and all(getattr(old, name) == getattr(row, name) for name in TELLING):
         row.details_at, row.judged_result = old.details_at, old.judged_result
         row.result = old.judged_result or remote.result
     return row

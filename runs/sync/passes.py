@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, Q, Subquery
 from django.utils import timezone
 
 from runs.fields import CredentialsUnusable
@@ -25,7 +25,8 @@ log = logging.getLogger(__name__)
 
 IDLE = timedelta(seconds=60)
 BUSY = timedelta(seconds=5)  # while runs are live or an intent is open
-LIVE_DETAILS = 20  # live runs whose numbers are read on each pass
+LIVE_DETAILS = 20  # live runs whose numbers are read on each pass …
+LIVE_DETAILS_EVERY = timedelta(seconds=15)  # … and how often at most for each of them
 DETAILS_BUDGET = 200  # ended runs whose details are read on a pass of the worker
 DETAILS_IN_VAIN = 3  # failed reads in a row that end a pass
 BAD_ROWS_KEPT = 50
@@ -163,7 +164,8 @@ class _Pass:
 
     def _read_details(self, service: RunService) -> None:
         """Live runs first (people watch them), then ended ones newest first within the budget."""
-        for run in self.account.runs.live().filter(gone_at=None).order_by("-created_at")[:LIVE_DETAILS]:
+        stale = Q(details_at=None) | Q(details_at__lt=timezone.now() - LIVE_DETAILS_EVERY)
+        for run in self.account.runs.live().filter(stale, gone_at=None).order_by("-created_at")[:LIVE_DETAILS]:
             self._read_one(service, run)
         waiting = self.account.runs.without_details()
         self.so_far.details_left = waiting.count()
