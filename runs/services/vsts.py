@@ -93,7 +93,8 @@ class VstsService(RunService):
         self._secrets = (token,)
         self._now = now
         self.api = VstsApi(self.base_url, token, extra_hosts=tuple(extra_hosts), **options)
-        self._history = History(self.api, top=min(page_size, MOST_RUNS), now=now, secrets=self._secrets)
+        self._page_size = min(page_size, MOST_RUNS)
+        self._history = History(self.api, top=self._page_size, now=now, secrets=self._secrets)
 
     # -- the account ---------------------------------------------------------------------------------------------------
 
@@ -154,6 +155,33 @@ class VstsService(RunService):
     def get_run(self, external_id: str) -> RemoteRun:
         return self._run(self.api.run(external_id))
 
+    def find_runs(
+        self,
+        *,
+        name: str = "",
+        requested_by: str = "",
+        status: str = "",
+        since: datetime | None = None,
+        until: datetime | None = None,
+        detailed: bool = True,
+    ) -> list[RemoteRun]:
+        """At most a page of the runs modified between two times (any time), by the service's own filters, in no order.
+
+        `name` is whole, in any case; `requested_by` a display name, or "@Me"; `status` one of the service's words.
+        Without `detailed` the runs lack their drop, settings, description and most of their dates.
+        """
+        answer = self.api.list_runs(
+            from_date=since or BEGINNING,
+            to_date=until or self._now() + AHEAD,
+            top=self._page_size,
+            name=name,
+            requested_by=requested_by,
+            status=status,
+            detailed=detailed,
+        )
+        read = [read_run(item, self._secrets) for item in rows_of(answer, "runs")]
+        return [run for run in read if isinstance(run, RemoteRun)]
+
     def _run(self, data: Any, *, maybe_done: bool = False) -> RemoteRun:
         run = read_run(data, self._secrets)
         if isinstance(run, BadRow):
@@ -188,6 +216,13 @@ class VstsService(RunService):
             series=self._series(run, charts),
             has_archive=bool(results.resultsUrl) or (run.status in ENDED and is_jmeter(run)),
         )
+
+    def get_errors(
+        self, external_id: str, *, type: str = "", subtype: str = "", detailed: bool = True
+    ) -> list[RemoteError]:
+        """The errors of a run, or those of one type, or of one type and subtype; counts only without `detailed`."""
+        told = self.api.errors(external_id, type=type, subtype=subtype, detailed=detailed)
+        return read_errors(told, self._secrets)
 
     def _results(self, external_id: str) -> ResultsRow | None:
         data = _or_none(self.api.results, external_id)
