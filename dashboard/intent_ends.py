@@ -1,0 +1,53 @@
+"""How a start or a stop stands, in words: what is known, what is not, and whether looking again may tell more."""
+
+from dataclasses import dataclass
+
+from runs.choices import IntentKind, IntentOutcome
+from runs.models import ControlIntent
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """`tone`: ok, error, warning or info. `polls`: it can still change by itself."""
+
+    headline: str
+    text: str
+    tone: str
+    icon: str
+    polls: bool = False
+
+
+CHECKING = "It may or may not have {happened}. Plimsoll is checking with {provider}; nothing is sent again."
+NOT_QUEUED = "{provider} holds the run, but it does not begin until it is queued."
+WHICH = "More than one run fits. Nothing is sent again."
+
+START_ENDS = {
+    IntentOutcome.OPEN: End("Not sent yet", "It is about to be sent to {provider}.", "info", "hourglass", True),
+    IntentOutcome.SENT: End("It may or may not have started", CHECKING, "warning", "help-circle", True),
+    IntentOutcome.ACCEPTED: End("Accepted", "Waiting for {provider} to show the run.", "info", "hourglass", True),
+    IntentOutcome.CREATED: End("Created, but not queued", NOT_QUEUED, "warning", "alert-triangle"),
+    IntentOutcome.DONE: End("Started", "{provider} started it.", "ok", "circle-check"),
+    IntentOutcome.REFUSED: End("Not started", "{provider} refused it.", "error", "ban"),
+    IntentOutcome.NOT_STARTED: End("Not started", "{provider} shows no such run.", "error", "ban"),
+    IntentOutcome.CANNOT_TELL: End("Started, but which one?", WHICH, "warning", "help-circle"),
+    IntentOutcome.LEFT: End("Left as it is", "It was created and never queued.", "info", "circle-minus"),
+}  # fmt: skip
+STOP_ENDS = {
+    IntentOutcome.OPEN: End("Not sent yet", "It is about to be sent to {provider}.", "info", "hourglass", True),
+    IntentOutcome.SENT: End("It may or may not stop", CHECKING, "warning", "help-circle", True),
+    IntentOutcome.ACCEPTED: End("Stop asked for", "Waiting for {provider} to confirm it.", "info", "hand-stop", True),
+    IntentOutcome.DONE: End("The run has ended", "", "ok", "circle-check"),
+    IntentOutcome.REFUSED: End("Not stopped", "{provider} refused it.", "error", "ban"),
+    IntentOutcome.NOT_STARTED: End("Not sent", "The stop was never sent.", "error", "ban"),
+}
+
+
+def end_of(intent: ControlIntent, provider: str) -> End:
+    """The end of an intent; its own message, where it has one, says more than the general sentence."""
+    ends = START_ENDS if intent.kind == IntentKind.START else STOP_ENDS
+    end = ends.get(intent.outcome)
+    if end is None:
+        return End(intent.get_outcome_display(), intent.message, "info", "info-circle")
+    happened = "started" if intent.kind == IntentKind.START else "arrived"
+    text = intent.message or end.text.format(provider=provider, happened=happened)
+    return End(end.headline, text, end.tone, end.icon, end.polls)

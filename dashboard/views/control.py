@@ -1,0 +1,265 @@
+"""Start and stop: a dialog to look at (GET), one act behind its button (POST), and how it ended."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.cache import patch_vary_headers
+from django.views.decorators.http import require_http_methods, require_POST
+from django_htmx.http import HttpResponseClientRedirect
+
+from dashboard.control_forms import StartForm, StopForm
+from dashboard.intent_ends import end_of
+from runs import actions
+from runs.choices import IntentKind, IntentOutcome
+from runs.models import Account, ControlIntent, LoadTest, Run
+from runs.services import SERVICES
+
+viewers = permission_required("runs.view_run", raise_exception=True)
+dialog_methods = require_http_methods(["GET", "HEAD", "POST"])
+MESSAGE_LEVELS = {
+    IntentOutcome.ACCEPTED: messages.SUCCESS,
+    IntentOutcome.DONE: messages.SUCCESS,
+    IntentOutcome.REFUSED: messages.ERROR,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StartPlan:
+    """What a start dialog is about. Without a load test it names a new one; `run` is the one to start again."""
+
+    account: Account
+    load_test: LoadTest | None = None
+    run: Run | None = None
+
+    @property
+    def service(self) -> type:
+        return SERVICES[self.account.provider]
+
+    @property
+    def start_values(self) -> dict[str, str]:
+        """The settings of the run to start again, else those with which the test was last run."""
+        known = dict(self.load_test.start_values) if self.load_test else {}
+        return known | (dict(self.run.start_values) if self.run else {})
+
+    @property
+    def back_url(self) -> str:
+        if self.run:
+            return reverse("run_page", args=[self.run.pk])
+        return reverse("test_page", args=[self.load_test.pk]) if self.load_test else reverse("test_list")
+
+    def form(self, data: dict | None = None, before: ControlIntent | None = None) -> StartForm:
+        """The dialog's form; after a start that did not come off, with what was entered for it."""
+        return StartForm(
+            self.service,
+            data,
+            test_name=self.load_test.name if self.load_test else "",
+            start_values=self.start_values | (before.values if before else {}),
+            reason=before.reason if before else "",
+        )
+
+
+def load_tests() -> QuerySet[LoadTest]:
+    return LoadTest.objects.select_related("account")
+
+
+@dialog_methods
+@viewers
+def test_start(request: HttpRequest, pk: int) -> HttpResponse:
+    """Start a load test with the settings it was last run with."""
+    load_test = get_object_or_404(load_tests(), pk=pk)
+    return _start(request, StartPlan(load_test.account, load_test))
+
+
+@dialog_methods
+@viewers
+def run_start_again(request: HttpRequest, pk: int) -> HttpResponse:
+    """Start the load test of a run with that run's settings."""
+    run = get_object_or_404(Run.objects.for_list(), pk=pk)
+    return _start(request, StartPlan(run.account, run.load_test, run))
+
+
+@dialog_methods
+@viewers
+def account_start(request: HttpRequest, slug: str) -> HttpResponse:
+    """Start a new load test by name, where the provider has no tests to choose from."""
+    account = get_object_or_404(Account, slug=slug)
+    if not SERVICES[account.provider].starts_new_tests:
+        return redirect(f"{reverse('test_list')}?account={account.slug}")
+    return _start(request, StartPlan(account))
+
+
+def _start(request: HttpRequest, plan: StartPlan) -> HttpResponse:
+    if request.method != "POST":
+        return _start_dialog(request, plan, plan.form(before=_start_before(request, plan.account)))
+    if not request.user.has_perm("runs.control_run"):
+        raise PermissionDenied
+    form = plan.form(request.POST)
+    if not form.is_valid():
+        return _start_dialog(request, plan, form)
+    entered = form.cleaned_data
+    try:
+        intent = actions.start_run(
+            user=request.user, account=plan.account, load_test=plan.load_test, values=form.values(),
+            reason=entered["reason"], token=entered["token"],
+        )  # fmt: skip
+    except actions.NotAllowed as sentence:
+        return _start_dialog(request, plan, form, refusal=str(sentence))
+    return _land(request, intent)
+
+
+def _start_before(request: HttpRequest, account: Account) -> ControlIntent | None:
+    """The earlier start named by `?after=<token>`, whose entries a new dialog takes over."""
+    try:
+        token = UUID(request.GET.get("after", ""))
+    except ValueError:
+        return None
+    return account.intents.filter(token=token, kind=IntentKind.START).first()
+
+
+def _land(request: HttpRequest, intent: ControlIntent) -> HttpResponse:
+    """To the run that was started; to the intent's own page as long as there is more to say than that."""
+    if intent.outcome == IntentOutcome.DONE and intent.run_id:
+        messages.success(request, f"Started {intent.run.title}.")
+        return _go(request, reverse("run_page", args=[intent.run_id]))
+    return _go(request, reverse("intent_page", args=[intent.token]))
+
+
+def _go(request: HttpRequest, url: str) -> HttpResponse:
+    return HttpResponseClientRedirect(url) if request.htmx else redirect(url)
+
+
+def _dialog(request: HttpRequest, template: str, context: dict, status: int = 200) -> HttpResponse:
+    """The inside of the dialog where HTMX asks for it, else a page around it."""
+    in_dialog = bool(request.htmx) and request.htmx.target == "dialog"
+    layout = f"components/dialog_{'only' if in_dialog else 'full'}.html"
+    response = render(request, template, {**context, "layout": layout, "in_dialog": in_dialog}, status=status)
+    patch_vary_headers(response, ["HX-Request", "HX-Target"])
+    return response
+
+
+def _start_dialog(request: HttpRequest, plan: StartPlan, form: StartForm, refusal: str = "") -> HttpResponse:
+    past = plan.load_test.runs.for_list().order_by("-created_at", "-id") if plan.load_test else Run.objects.none()
+    context = {
+        "plan": plan,
+        "account": plan.account,
+        "load_test": plan.load_test,
+        "run": plan.run,
+        "provider": plan.service.label,
+        "steps": plan.service.start_steps,
+        "form": form,
+        "refusal": refusal,
+        "why_not": actions.may_control(request.user, plan.account),
+        "last_run": past.first(),
+        "running": past.live()[:3],
+        "requester": actions.shown_name(request.user),
+    }
+    return _dialog(request, "control/start.html", context, status=422 if form.errors else 200)
+
+
+@dialog_methods
+@viewers
+def run_stop(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask whether to stop a run, then ask its provider to."""
+    run = get_object_or_404(Run.objects.for_list().with_failing(), pk=pk)
+    if request.method != "POST":
+        return _stop_dialog(request, run, StopForm())
+    if not request.user.has_perm("runs.control_run"):
+        raise PermissionDenied
+    form = StopForm(request.POST)
+    if not form.is_valid():
+        return _stop_dialog(request, run, form)
+    entered = form.cleaned_data
+    try:
+        intent = actions.stop_run(user=request.user, run=run, reason=entered["reason"], token=entered["token"])
+    except actions.NotAllowed as sentence:
+        messages.info(request, str(sentence))
+    else:
+        messages.add_message(request, MESSAGE_LEVELS.get(intent.outcome, messages.WARNING), intent.message)
+    return _go(request, reverse("run_page", args=[run.pk]))
+
+
+def _stop_dialog(request: HttpRequest, run: Run, form: StopForm) -> HttpResponse:
+    context = {
+        "run": run,
+        "account": run.account,
+        "provider": SERVICES[run.account.provider].label,
+        "form": form,
+        "refusal": actions.may_control(request.user, run.account),
+        "elapsed": run.duration_s if run.is_ended else (timezone.now() - _began(run)).total_seconds(),
+    }
+    return _dialog(request, "control/stop.html", context, status=422 if form.errors else 200)
+
+
+def _began(run: Run) -> datetime:
+    return run.load_started_at or run.started_at or run.created_at
+
+
+def intents() -> QuerySet[ControlIntent]:
+    return ControlIntent.objects.select_related("account", "load_test", "run__load_test", "run__account")
+
+
+@viewers
+def intent_page(request: HttpRequest, token: UUID) -> HttpResponse:
+    """How a start or a stop ended, or how far it has come. Polled (`?seen=<outcome>`) until it is settled."""
+    intent = get_object_or_404(intents(), token=token)
+    polled = request.htmx and request.htmx.target == "intent"
+    if polled and request.GET.get("seen") == intent.outcome:
+        return HttpResponse(status=204)
+    provider = SERVICES[intent.account.provider].label
+    context = {
+        "intent": intent,
+        "account": intent.account,
+        "provider": provider,
+        "end": end_of(intent, provider),
+        "candidates": Run.objects.for_list().filter(account=intent.account, external_id__in=intent.candidates),
+        "start_url": _start_url(intent),
+        "may_control": not actions.may_control(request.user, intent.account),
+    }
+    response = render(request, "control/_intent.html" if polled else "control/intent.html", context)
+    patch_vary_headers(response, ["HX-Request", "HX-Target"])
+    return response
+
+
+def _start_url(intent: ControlIntent) -> str:
+    """Where to try again what certainly did not start; "" where that does not apply."""
+    if intent.kind != IntentKind.START or intent.outcome not in (IntentOutcome.REFUSED, IntentOutcome.NOT_STARTED):
+        return ""
+    if intent.load_test_id:
+        return reverse("test_start", args=[intent.load_test_id])
+    return reverse("account_start", args=[intent.account.slug])
+
+
+def _on_created(request: HttpRequest, token: UUID, act: Callable[..., ControlIntent]) -> HttpResponse:
+    if not request.user.has_perm("runs.control_run"):
+        raise PermissionDenied
+    intent = get_object_or_404(intents(), token=token)
+    try:
+        intent = act(user=request.user, intent=intent)
+    except actions.NotAllowed as sentence:
+        messages.error(request, str(sentence))
+        return _go(request, reverse("intent_page", args=[token]))
+    return _land(request, intent)
+
+
+@require_POST
+@viewers
+def intent_queue(request: HttpRequest, token: UUID) -> HttpResponse:
+    """Queue a run that was created but not queued."""
+    return _on_created(request, token, actions.queue_created)
+
+
+@require_POST
+@viewers
+def intent_leave(request: HttpRequest, token: UUID) -> HttpResponse:
+    """Leave a run that was created but not queued as it is."""
+    return _on_created(request, token, actions.leave_created)
