@@ -88,7 +88,7 @@ def tokens(form: RunFilterForm, address: Address) -> list[Token]:
     """The filters in force, in the order of the address; only for a valid form."""
     filters = form.filters()
     found: list[Token] = []
-    for key in ("name", *FACETS):
+    for key in ("name", "test", *FACETS):
         wanted: Wanted = getattr(filters, key)
         for texts, excludes in ((wanted.any_of, False), (wanted.none_of, True)):
             if texts:

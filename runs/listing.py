@@ -33,6 +33,7 @@ class RunFilters:
     """Which runs are wanted. `start` is inclusive, `end` exclusive, both about when the run was requested."""
 
     name: Wanted = field(default_factory=Wanted)
+    test: Wanted = field(default_factory=Wanted)  # ids of load tests
     requested_by: Wanted = field(default_factory=Wanted)
     status: Wanted = field(default_factory=Wanted)
     result: Wanted = field(default_factory=Wanted)
@@ -49,6 +50,10 @@ def runs_matching(filters: RunFilters) -> QuerySet[Run]:
         runs = runs.filter(_named_like(filters.name.any_of))
     if filters.name.none_of:
         runs = runs.exclude(_named_like(filters.name.none_of))
+    if filters.test.any_of:
+        runs = runs.filter(load_test__in=filters.test.any_of)
+    if filters.test.none_of:
+        runs = runs.exclude(load_test__in=filters.test.none_of)
     if filters.requested_by.any_of:
         runs = runs.filter(_requested_by(filters.requested_by.any_of))
     if filters.requested_by.none_of:

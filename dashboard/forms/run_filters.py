@@ -10,14 +10,14 @@ from django.utils.dateparse import parse_date, parse_datetime
 
 from runs.choices import RunResult, RunStatus
 from runs.listing import DEFAULT_SORT, BadCursor, Order, RunFilters, Wanted
-from runs.models import Account
+from runs.models import Account, LoadTest
 from runs.services import PROVIDER_CHOICES
 
 MOST_VALUES = 50
 LONGEST = 200
 MOVING = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "28d": timedelta(days=28)}
 MOVING_LABELS = {"24h": "last 24 hours", "7d": "last 7 days", "28d": "last 28 days"}
-FILTER_KEYS = ("name", "requested_by", "status", "result", "provider", "account", "started", "from", "to")
+FILTER_KEYS = ("name", "test", "requested_by", "status", "result", "provider", "account", "started", "from", "to")
 
 
 class WantedField(forms.Field):
@@ -79,10 +79,19 @@ class MomentField(forms.Field):
         return datetime.combine(day, time.min)  # noqa: DTZ (made aware in the viewer's zone by the caller)
 
 
+def known_tests(texts: Sequence[str]) -> list[tuple[str, str]]:
+    """Those of these ids (with or without a leading "!") that are load tests, with their names."""
+    ids = [text.strip().removeprefix("!") for text in texts[:MOST_VALUES]]
+    ids = [text for text in ids if text.isascii() and text.isdecimal() and len(text) < 18]
+    tests = LoadTest.objects.filter(pk__in=ids).values_list("pk", "name") if ids else ()
+    return [(str(pk), name) for pk, name in tests]
+
+
 class RunFilterForm(forms.Form):
     """Filters, order and place in the run list. `RunFilterForm.of("status=running&name=checkout")`."""
 
     name = WantedField("Name")
+    test = WantedField("Load test")
     requested_by = WantedField("Requested by")
     status = WantedField("Status", RunStatus.choices)
     result = WantedField("Result", [*RunResult.choices[:-1], (RunResult.NONE, "No verdict")])
@@ -101,6 +110,7 @@ class RunFilterForm(forms.Form):
         self.fields["to"] = MomentField("To", end_of_day=True)
         self.accounts = list(Account.objects.order_by("name").only("name", "slug", "provider", "enabled", "read_only"))
         self.fields["account"].known = [(account.slug, account.name) for account in self.accounts]
+        self.fields["test"].known = known_tests(data.getlist("test"))
 
     @classmethod
     def of(cls, query: str) -> "RunFilterForm":
@@ -153,7 +163,9 @@ class RunFilterForm(forms.Form):
         cleaned = self.cleaned_data
         moving = cleaned["started"]
         return RunFilters(
-            **{key: cleaned[key] for key in ("name", "requested_by", "status", "result", "provider", "account")},
+            **{
+                key: cleaned[key] for key in ("name", "test", "requested_by", "status", "result", "provider", "account")
+            },
             start=self.now - moving if moving else cleaned["from"],
             end=None if moving else cleaned["to"],
         )
