@@ -9,6 +9,12 @@ from django.db.models import Max, OuterRef, Q, QuerySet, Subquery, Sum
 from runs.history import STRIP_RUNS, TALLY_KEYS, Counts, Span, Strip, Tally, strip
 from runs.models import DayResult, LoadTest, Run
 
+# What a line about a run shows: its number, its two pills and when.
+SHOWN_IN_A_LINE = (
+    "load_test_id", "number", "external_id", "status", "result", "stop_reason", "stop_requested_at", "created_at",
+    "provider_status", "provider_substatus", "provider_result",
+)  # fmt: skip
+
 
 def load_tests_like(
     *, name: str = "", accounts: Sequence[str] = (), providers: Sequence[str] = ()
@@ -20,11 +26,12 @@ def load_tests_like(
     return tests.filter(account__provider__in=providers) if providers else tests
 
 
-def counts_per_test(tests: QuerySet[LoadTest], span: Span) -> list[Counts]:
-    """Sums of each test that ran in the span. One query over the roll-up."""
+def counts_per_test(tests: QuerySet[LoadTest] | Sequence[int], span: Span) -> list[Counts]:
+    """Sums of each of these tests (or ids of tests) that ran in the span. One query over the roll-up."""
     inside = Q(day__gte=span.first)
+    wanted = tests.order_by() if isinstance(tests, QuerySet) else tests
     rows = (
-        DayResult.objects.filter(load_test__in=tests.order_by(), day__gte=span.before_first, day__lte=span.last)
+        DayResult.objects.filter(load_test__in=wanted, day__gte=span.before_first, day__lte=span.last)
         .values("load_test_id", "load_test__name")
         .annotate(
             **{f"now_{key}": Sum(key, filter=inside, default=0) for key in TALLY_KEYS},
@@ -84,7 +91,7 @@ def last_runs(tests: Sequence[LoadTest], length: int = STRIP_RUNS) -> dict[int, 
         wanted |= recent & Q(created_at__gte=test.strip_from) if test.strip_from else recent
     found: dict[int, list[Run]] = defaultdict(list)
     runs = Run.objects.filter(wanted).order_by("-created_at", "-id")
-    for run in runs.only("load_test_id", "number", "external_id", "status", "result", "created_at"):
+    for run in runs.only(*SHOWN_IN_A_LINE):
         if len(found[run.load_test_id]) < length:
             found[run.load_test_id].append(run)
     return found
