@@ -1,0 +1,80 @@
+"""A process beside a browser test: it serves the dashboard, and syncs, looks up and changes rows when told to.
+
+The test's own thread must not touch Django's ORM, because Playwright keeps an event loop in it. Here one JSON object a
+line comes in (`{"do": name, …}`) and one goes out. It ends, with the web server, when its input does.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import django
+from django.utils.module_loading import import_string
+
+
+def serve(credentials: dict[str, Any], port: int) -> None:
+    """Make the database, the demo's people and accounts, read all runs; then serve until the input ends."""
+    from dashboard import demo, processes
+    from dashboard.supervisor import Supervisor
+
+    with Supervisor(sys.stderr) as supervisor:
+        processes.prepare()
+        demo.add_people()
+        demo.add_accounts(credentials)
+        supervisor.start("web", processes.web(processes.LOOPBACK, port))
+        sync(details_budget=30)
+        supervisor.wait_until(
+            lambda: processes.answers(processes.LOOPBACK, port, "/sign-in/"), processes.START_SECONDS, "the first page"
+        )
+        answer("ready")
+        for line in sys.stdin:
+            told = json.loads(line)
+            answer(TASKS[told.pop("do")](**told))
+
+
+def sync(provider: str = "", details_budget: int | None = None) -> list[str]:
+    """A pass over the enabled accounts (of one provider); what each complained of."""
+    from runs.models import Account
+    from runs.sync import sync_account
+
+    accounts = [account for account in Account.objects.syncable() if provider in ("", account.provider)]
+    return [sync_account(account, details_budget=details_budget).error for account in accounts]
+
+
+def rows(model: str, values: list[str], **filters: Any) -> list[dict[str, Any]]:
+    """Rows of `runs.models.<model>` in its order, newest runs first; `values` are paths of columns."""
+    found = import_string(f"runs.models.{model}").objects.filter(**filters)
+    if model == "Run":
+        found = found.order_by("-created_at")
+    return list(found.values(*values).distinct())
+
+
+def change(model: str, where: dict[str, Any], **values: Any) -> int:
+    """Set columns of rows; how many."""
+    return import_string(f"runs.models.{model}").objects.filter(**where).update(**values)
+
+
+def end_session(key: str) -> None:
+    """As if it had run out."""
+    from django.contrib.sessions.models import Session
+
+    Session.objects.get(session_key=key).delete()
+
+
+TASKS: dict[str, Callable[..., Any]] = {"sync": sync, "rows": rows, "change": change, "end_session": end_session}
+
+# What anything else prints goes to stderr, so that answers stand alone.
+_answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+
+def answer(value: Any) -> None:
+    _answers.write(json.dumps(value, default=str) + "\n")
+    _answers.flush()
+
+
+if __name__ == "__main__":
+    django.setup()
+    serve(json.loads(sys.argv[1]), int(sys.argv[2]))
