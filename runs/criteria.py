@@ -13,6 +13,7 @@ CONDITION = re.compile(r"\s*([a-z]+)?\s*(?:\(\s*([\d.]+)\s*\))?\s*(<=|>=|===?|!=
 METRIC = re.compile(r"\s*([^{]*?)\s*(?:\{(.*)\})?\s*", re.DOTALL)
 TAG = re.compile(r"([\w.]+):((?:[^,]|,(?!\s*[\w.]+:))*)")
 MOST_DECIMALS = 12
+TOTAL = " / _Total"  # how a counter over all instances ends; that goes without saying
 
 
 class Criterion(Protocol):
@@ -45,6 +46,7 @@ class Words:
 def words(criterion: Criterion) -> Words:
     stat, operator = _condition(criterion.condition)
     name, scope = _metric(criterion.metric)
+    name = name.removesuffix(TOTAL)
     percent = criterion.unit in ("", "%") and stat == "rate" and _is_share(criterion)
     unit = "%" if percent else criterion.unit
     value, limit = numbers(criterion.value, criterion.limit, unit, percent=percent)

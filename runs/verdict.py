@@ -34,7 +34,7 @@ def _failing(case: Case) -> Verdict | None:
     said = f"{first.what} {first.verb} {first.value}, {first.relation}" if first.value else say.broke(first)
     also = say.also(others[0], live=True) if others else ""
     asked = f"Stopping: {say.stop_asked(case)}" if facts.stop_requested_at else ""
-    return Verdict("failing", f"Failing: {said}.", say.joined(also, asked or "Not final."))
+    return Verdict("failing", f"Failing: {said}.", say.joined(also, asked or say.not_final(case)))
 
 
 def _stopping(case: Case) -> Verdict | None:

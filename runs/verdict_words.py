@@ -230,6 +230,15 @@ def elapsed(case: Case) -> str:
     return f"{so_far} of {clock(planned)}" if planned else f"{so_far} so far"
 
 
+def not_final(case: Case) -> str:
+    """What is left of the planned load, where there is a plan and the load has begun."""
+    facts = case.facts
+    if not facts.planned_duration_s or not facts.load_started_at or facts.load_ended_at:
+        return "Not final."
+    left = facts.planned_duration_s - since(case, facts.load_started_at)
+    return f"Not final: {clock(left)} to go." if left > 0 else "Not final."
+
+
 def ran(facts: Facts) -> str:
     return f"It ran {length_of(facts)}." if facts.duration_s is not None else ""
 

@@ -59,6 +59,13 @@ def test_live_with_a_broken_criterion_is_failing():
     )
 
 
+def test_failing_says_how_much_of_the_load_is_to_come():
+    facts = {"load_started_at": before(252), "planned_duration_s": 1800}
+    assert said("running", thresholds=[P95_BROKEN], **facts)[2] == "Not final: 25:48 to go."
+    assert said("running", thresholds=[P95_BROKEN], **(facts | {"planned_duration_s": 200}))[2] == "Not final."
+    assert said("processing", thresholds=[P95_BROKEN], load_ended_at=before(5), **facts)[2] == "Not final."
+
+
 def test_live_with_two_broken_criteria_names_both():
     assert said("processing", thresholds=[P95_BROKEN, ERRORS_BROKEN])[2] == (
         "Errors also fail: 1.84 %, limit 1 %. Not final."
@@ -199,7 +206,7 @@ def test_failed_without_numbers():
 
 
 def test_failed_by_a_counter_or_by_what_the_provider_told():
-    counter = Threshold("LoadTest:Page / Avg. Page Time", "<= 1.5", True, 2.25, 1.5)
+    counter = Threshold("LoadTest:Page / Avg. Page Time / _Total", "<= 1.5", True, 2.25, 1.5)
     assert said("finished", "failed", [counter])[1] == "Failed: LoadTest:Page / Avg. Page Time was 2.25, limit 1.5."
     told = Threshold("Page time is far too long.", "critical threshold", True)
     assert said("finished", "failed", [told])[1] == "Failed: Page time is far too long."
