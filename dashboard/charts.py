@@ -76,7 +76,11 @@ class Panel:
 
     @property
     def text_y(self) -> float:
-        return self.top + 13
+        return self.top + 12
+
+    @property
+    def height(self) -> float:
+        return self.bottom - self.top
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +101,32 @@ class Drawing:
     @property
     def bottom(self) -> float:
         return self.panels[-1].bottom
+
+    @property
+    def ramp_width(self) -> float:
+        return _px((self.ramp_to or self.left) - self.left)
+
+    @property
+    def tick_x(self) -> int:
+        return self.left - 6
+
+    @property
+    def mark_x(self) -> int:
+        """The load-line circle stands on the limit, near its left end."""
+        return self.left + 12
+
+    @property
+    def mark_text_x(self) -> int:
+        return self.left + 24
+
+    @property
+    def label_x(self) -> int:
+        return self.left + 6
+
+    @property
+    def last_x(self) -> float:
+        """Past this a label must end where its mark is, or it would leave the picture."""
+        return self.right - 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,7 +286,8 @@ class _Stage:
         bars: list[Bar] = []
         if kind == "bars":
             width = max(1.0, 0.72 * (placed[-1][0] - placed[0][0]) / len(placed))
-            bars = [Bar(_px(x), _px(y), _px(width), _px(bottom - y)) for x, y in placed if y < bottom]
+            last = placed[-1][0] - width
+            bars = [Bar(_px(min(x, last)), _px(y), _px(width), _px(bottom - y)) for x, y in placed if y < bottom]
         area = f"{_path(placed)}V{_px(bottom)}H{_px(placed[0][0])}Z" if kind == "area" else ""
         return Panel(
             kind=kind,

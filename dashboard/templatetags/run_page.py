@@ -6,7 +6,8 @@ from django import template
 
 from dashboard import words
 from runs.criteria import three_digits
-from runs.models import Run
+from runs.error_tree import short_address, split_request
+from runs.models import Run, RunError
 
 register = template.Library()
 
@@ -16,6 +17,15 @@ def outcome_word(run: Run) -> str:
     """The result of another run in one small word, or its status while there is none: "failed", "running"."""
     pill = words.result_of(run)
     return (words.status_of(run).word if run.is_live else pill.word).lower()
+
+
+@register.filter
+def where(error: RunError) -> str:
+    """Where an error happened and what it said, in one line: "POST /checkout · upstream connect error"."""
+    method, address = split_request(error.request)
+    place = f"{method} {short_address(address)}".strip()
+    message = error.message if error.message != error.request else ""
+    return " · ".join(part for part in (place, message[:200]) if part) or error.test_case
 
 
 @register.filter

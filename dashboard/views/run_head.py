@@ -1,0 +1,245 @@
+"""What every tab of a run's page shows above the tab: title, verdict, life, key numbers, counts, actions."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.contrib.auth.decorators import permission_required
+from django.contrib.auth.models import User
+from django.http import Http404
+from django.urls import reverse
+from django.utils import timezone
+
+from dashboard import words
+from runs import actions, run_details
+from runs.criteria import is_of_all, numbers, statistic, three_digits
+from runs.criteria import words as criterion_words
+from runs.life import Phase, life_of
+from runs.models import Run, RunThreshold
+from runs.services import SERVICES
+from runs.verdict import Verdict, sentence
+
+viewers = permission_required("runs.view_run", raise_exception=True)
+
+VERDICT_LOOK = {
+    "failing": ("square-x", "failed"),
+    "running": ("player-play-filled", "running"),
+    "waiting": ("clock", "none"),
+    "starting": ("rocket", "none"),
+    "stopping": ("hand-stop", "error"),
+    "processing": ("stack-2", "busy"),
+    "passed": ("circle-check-filled", "passed"),
+    "failed": ("square-x-filled", "failed"),
+    "error": ("alert-triangle-filled", "error"),
+    "no_verdict": ("circle-minus", "none"),
+    "no_criteria": ("circle-minus", "none"),
+    "unknown": ("help-circle", "none"),
+}
+PHASE_TONE = {"running": "", "stopping": "error", "processing": "busy"}
+TABS = ("summary", "errors", "thresholds", "metrics", "messages", "config", "activity", "raw")
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    name: str
+    label: str
+    url: str
+    count: str = ""
+    said: str = ""  # what the count means, for people who cannot see its colour
+    is_bad: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KeyNumber:
+    label: str
+    value: str
+    unit: str = ""
+    note: str = ""
+    over_limit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPhase:
+    """A phase with how it is drawn."""
+
+    phase: Phase
+    word: str
+    icon: str
+    tone: str
+    percent: float
+
+
+@dataclass(slots=True)
+class Head:
+    """Everything above the tabs. Made once per request; the polled part and the page share it."""
+
+    run: Run
+    now: datetime
+    user: User
+    tab: str
+    provider: str
+    thresholds: Sequence[RunThreshold]
+    verdict: Verdict
+    tabs: Sequence[Tab]
+    control_refusal: str
+
+    @property
+    def icon(self) -> str:
+        return VERDICT_LOOK[self.verdict.kind][0]
+
+    @property
+    def tone(self) -> str:
+        return VERDICT_LOOK[self.verdict.kind][1]
+
+    @property
+    def solid(self) -> str:
+        """The class that colours the verdict's sign."""
+        return f"solid-{self.tone}" if self.tone in ("passed", "failed", "error") else f"tone-{self.tone}"
+
+    @property
+    def tab_url(self) -> str:
+        return next(tab.url for tab in self.tabs if tab.name == self.tab)
+
+    @property
+    def may_stop(self) -> bool:
+        return not self.control_refusal and self.run.is_stoppable
+
+    @property
+    def may_start_again(self) -> bool:
+        return not self.control_refusal and not self.run.is_live
+
+    @property
+    def poll_url(self) -> str:
+        """Where to ask for news; "" once nothing can change."""
+        return f"{reverse('run_live', args=[self.run.pk])}?tab={self.tab}" if self.run.is_live else ""
+
+    @property
+    def sync_trouble(self) -> str:
+        """Why what is shown may be old, as a sentence; "" while the account's sync is well."""
+        if not self.run.account.enabled:
+            return f"{self.run.account.name} is switched off: nothing is read from {self.provider}."
+        state = getattr(self.run.account, "sync", None)
+        return state.error if state else ""
+
+    @property
+    def details_missing(self) -> str:
+        """Why errors, thresholds and messages may be missing; "" once they were read."""
+        if self.run.details_at:
+            return ""
+        return "not read yet" if not self.run.is_live else "not read yet, that happens when the run has ended"
+
+    def phases(self) -> list[ShownPhase]:
+        return [_shown_phase(phase, self.run) for phase in life_of(self.run, self.now)]
+
+    def key_numbers(self) -> list[KeyNumber]:
+        return key_numbers(self.run, run_details.run_numbers(self.run), self.thresholds)
+
+
+def find_run(pk: int) -> Run:
+    """The run with all its page needs beside it, or a 404."""
+    run = run_details.runs_with_counts().filter(pk=pk).first()
+    if run is None:
+        raise Http404("No such run.")
+    return run
+
+
+def head_of(run: Run, user: User, tab: str) -> Head:
+    now = timezone.now()
+    service = SERVICES.get(run.account.provider)
+    provider = service.label if service else run.account.provider
+    thresholds = run_details.thresholds_of(run)
+    facts = run_details.facts_of(run, provider, run_details.latest_stop(run))
+    return Head(
+        run=run,
+        now=now,
+        user=user,
+        tab=tab,
+        provider=provider,
+        thresholds=thresholds,
+        verdict=sentence(facts, thresholds, run_details.top_errors(run, 1), now),
+        tabs=_tabs(run),
+        control_refusal=actions.may_control(user, run.account),
+    )
+
+
+def key_numbers(run: Run, known: Mapping[str, float], thresholds: Sequence[RunThreshold]) -> list[KeyNumber]:
+    """The numbers that decide, those that broke their limit first; what nobody gave is left out."""
+    p95, rate = known.get("p95_ms", run.p95_ms), known.get("error_rate", run.error_rate)
+    on_p95 = _criterion(thresholds, "http_req_duration", "p95")
+    on_errors = _criterion(thresholds, "http_req_failed", "rate")
+    broken = [item for item in thresholds if item.broken and item.value is not None and item not in (on_p95, on_errors)]
+    cells = [_of_criterion(item) for item in broken[:1]]
+    if p95 is not None:
+        text = numbers(p95, on_p95.limit if on_p95 else None, "ms")[0]
+        cells.append(_number("p95, all requests", text, over=on_p95))
+    if (mean := known.get("avg_ms")) is not None:
+        cells.append(_number("Mean response time", three_digits(mean, "ms")))
+    cells += _error_cells(run, known, rate, on_errors)
+    if (count := known.get("count")) is not None:
+        cells.append(KeyNumber("Requests", words.number(count)))
+    if (per_second := known.get("rate_per_s")) is not None:
+        peak = known.get("peak_rate_per_s")
+        cells.append(
+            _number("Mean rate", three_digits(per_second, "1/s"), f"peak {three_digits(peak)}" if peak else "")
+        )
+    users = known.get("max_vus", run.virtual_users)
+    if users is not None:
+        cells.append(KeyNumber("Peak VUs" if "max_vus" in known else "VUs", words.number(users)))
+    return cells
+
+
+def _error_cells(
+    run: Run, known: Mapping[str, float], rate: float | None, on_errors: RunThreshold | None
+) -> list[KeyNumber]:
+    failed = known.get("failed", run.error_count)
+    if rate is None:
+        return [] if failed is None else [KeyNumber("Errors", words.number(failed))]
+    limit = on_errors.limit * 100 if on_errors and on_errors.limit is not None else None
+    text = numbers(round(rate * 100, 9), limit, "%")[0]
+    return [_number("Errors", text, f"{words.number(failed)} requests" if failed is not None else "", over=on_errors)]
+
+
+def _criterion(thresholds: Sequence[RunThreshold], metric: str, stat: str) -> RunThreshold | None:
+    return next((item for item in thresholds if is_of_all(item, metric) and statistic(item) == stat), None)
+
+
+def _of_criterion(item: RunThreshold) -> KeyNumber:
+    said = criterion_words(item)
+    return _number(said.what, said.value, said.relation, over=item)
+
+
+def _number(label: str, text: str, note: str = "", over: RunThreshold | None = None) -> KeyNumber:
+    value, _, unit = text.partition(words.NARROW)
+    return KeyNumber(label, value, unit, note, bool(over and over.broken))
+
+
+def _shown_phase(phase: Phase, run: Run) -> ShownPhase:
+    word, icon = words.RunStatus(phase.status).label, words.STATUS_ICON.get(phase.status, "flag")
+    if phase.is_end and phase.state == "done":
+        pill = words.status_of(run)
+        word, icon = pill.word, pill.icon
+    return ShownPhase(phase, word, icon, PHASE_TONE.get(phase.status, "none"), round(100 * phase.share, 1))
+
+
+def _tabs(run: Run) -> list[Tab]:
+    read = run.details_at is not None
+    thresholds, bad = run.threshold_total, run.threshold_broken
+    counts = {
+        "errors": (words.number(run.error_total) if read or run.error_total else "", "errors", run.error_total > 0),
+        "thresholds": (
+            (f"{bad}/{thresholds}" if bad else str(thresholds)) if read or thresholds else "",
+            f"{bad} of {thresholds} failed",
+            bad > 0,
+        ),
+        "messages": (words.number(run.message_total) if read or run.message_total else "", "messages", False),
+        "activity": (words.number(run.activity_total) if run.activity_total else "", "entries", False),
+    }
+    return [
+        Tab(
+            name,
+            name.capitalize(),
+            reverse("run_page" if name == "summary" else f"run_{name}", args=[run.pk]),
+            *counts.get(name, ()),
+        )
+        for name in TABS
+    ]

@@ -1,0 +1,204 @@
+"""A run: what happened, its numbers and parts, one address per tab. Everything shown comes from our tables."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django import forms
+from django.contrib import messages
+from django.core.paginator import Page, Paginator
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.utils.http import content_disposition_header
+from django.views.decorators.http import require_GET, require_POST, require_safe
+from django_htmx.http import HttpResponseStopPolling
+
+from dashboard.charts import chart
+from dashboard.views.run_head import TABS, Head, find_run, head_of, viewers
+from runs import actions, run_details
+from runs.choices import IntentKind, MessageLevel
+from runs.criteria import Words, words
+from runs.models import ControlIntent, RunMetric, RunThreshold, StatusEvent
+from runs.services import SERVICES
+from runs.services.base import ServiceError
+
+PER_PAGE = 100
+FIRST_ROWS = 25  # of each kind of metric, before its own list is opened
+METRIC_KEYS = (
+    "count", "failed", "passed", "error_rate", "min_ms", "avg_ms", "p95_ms", "p99_ms", "max_ms", "min", "value", "max",
+)  # fmt: skip
+KIND_NAMES = {
+    "request": "Requests",
+    "transaction": "Transactions",
+    "page": "Pages",
+    "check": "Checks",
+    "counter": "Counters",
+}
+
+
+class MessageFilter(forms.Form):
+    level = forms.MultipleChoiceField(choices=MessageLevel.choices, required=False, widget=forms.CheckboxSelectMultiple)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownThreshold:
+    row: RunThreshold
+    words: Words
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """Something that was done here, or a status that was seen."""
+
+    at: datetime
+    intent: ControlIntent | None = None
+    event: StatusEvent | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSection:
+    """Some rows of one kind. Each row's `numbers` has every key a table shows, None where nobody gave it."""
+
+    kind: str
+    name: str
+    rows: Sequence[RunMetric]
+    total: int
+
+
+@require_safe
+@viewers
+def run_page(request: HttpRequest, pk: int) -> HttpResponse:
+    """Summary: life, key numbers, chart, thresholds, the most frequent errors, the last messages, the results."""
+    head = head_of(find_run(pk), request.user, "summary")
+    run = head.run
+    since = (head.now - run.load_started_at).total_seconds() if run.is_live and run.load_started_at else None
+    older, newer = run_details.neighbours(run)
+    return _tab(
+        request,
+        head,
+        chart=chart(run.series.all(), head.thresholds, planned_s=run.planned_duration_s, now_s=since),
+        thresholds=_shown(head.thresholds)[:12],
+        errors=run_details.top_errors(run),
+        last_messages=run_details.messages_of(run)[:5],
+        older=older,
+        newer=newer,
+    )
+
+
+@require_GET
+@viewers
+def run_live(request: HttpRequest, pk: int) -> HttpResponse:
+    """What is polled while a run is not ended. The last answer comes without a trigger, and stops the polling."""
+    tab = request.GET.get("tab", "")
+    head = head_of(find_run(pk), request.user, tab if tab in TABS else "summary")
+    response = render(
+        request, "runs/run_page_live.html", {"head": head, "run": head.run, "has_ended": not head.poll_url}
+    )
+    if not head.poll_url:
+        response.status_code = HttpResponseStopPolling.status_code
+    return response
+
+
+@require_safe
+@viewers
+def run_thresholds(request: HttpRequest, pk: int) -> HttpResponse:
+    head = head_of(find_run(pk), request.user, "thresholds")
+    return _tab(request, head, page=_page_of(request, _shown(head.thresholds)))
+
+
+@require_safe
+@viewers
+def run_metrics(request: HttpRequest, pk: int) -> HttpResponse:
+    """All kinds with their first rows, or (`?kind=`) one kind page by page."""
+    head = head_of(find_run(pk), request.user, "metrics")
+    counts = run_details.metric_counts(head.run)
+    kind = request.GET.get("kind", "")
+    if kind in counts:
+        page = _page_of(request, run_details.metrics_of(head.run, kind))
+        return _tab(request, head, sections=[_section(kind, page.object_list, counts[kind])], page=page, kind=kind)
+    sections = [
+        _section(name, run_details.metrics_of(head.run, name)[:FIRST_ROWS], rows) for name, rows in counts.items()
+    ]
+    return _tab(request, head, sections=sections)
+
+
+@require_safe
+@viewers
+def run_messages(request: HttpRequest, pk: int) -> HttpResponse:
+    """The newest first, by level (`?level=`, repeatable)."""
+    head = head_of(find_run(pk), request.user, "messages")
+    form = MessageFilter(request.GET)
+    levels = form.cleaned_data["level"] if form.is_valid() else []
+    page = _page_of(request, run_details.messages_of(head.run, levels))
+    return _tab(request, head, page=page, levels=levels, level_counts=run_details.message_counts(head.run))
+
+
+@require_safe
+@viewers
+def run_config(request: HttpRequest, pk: int) -> HttpResponse:
+    """With what it was started, and what was planned."""
+    head = head_of(find_run(pk), request.user, "config")
+    service = SERVICES.get(head.run.account.provider)
+    fields = {field.key: field for field in service.start_fields} if service else {}
+    values = [
+        (fields[key].label if key in fields else key, "" if key in fields and fields[key].secret else value)
+        for key, value in head.run.start_values.items()
+    ]
+    return _tab(request, head, values=values)
+
+
+@require_safe
+@viewers
+def run_activity(request: HttpRequest, pk: int) -> HttpResponse:
+    """What was done here and which statuses were seen, the newest first."""
+    head = head_of(find_run(pk), request.user, "activity")
+    entries = [Activity(at=intent.created_at, intent=intent) for intent in run_details.intents_of(head.run)]
+    entries += [Activity(at=event.seen_at, event=event) for event in head.run.statusevents.all()]
+    entries.sort(key=lambda entry: entry.at, reverse=True)
+    return _tab(request, head, page=_page_of(request, entries), start_kind=IntentKind.START)
+
+
+@require_safe
+@viewers
+def run_raw(request: HttpRequest, pk: int) -> HttpResponse:
+    head = head_of(find_run(pk), request.user, "raw")
+    stored = getattr(head.run, "payload", None)
+    text = json.dumps(stored.payload, indent=2, ensure_ascii=False) if stored else ""
+    return _tab(request, head, text=text)
+
+
+@require_POST
+@viewers
+def run_archive(request: HttpRequest, pk: int) -> HttpResponse:
+    """The provider's result file, passed through: its own link stays between us and the provider."""
+    run = find_run(pk)
+    try:
+        download = actions.fetch_archive(user=request.user, run=run)
+    except (ServiceError, actions.NotAllowed) as sentence:
+        messages.error(request, str(sentence))
+        return redirect("run_page", pk=run.pk)
+    response = StreamingHttpResponse(download.chunks, content_type=download.content_type)
+    response["Content-Disposition"] = content_disposition_header(True, download.filename)
+    if download.size is not None:
+        response["Content-Length"] = str(download.size)
+    return response
+
+
+def _tab(request: HttpRequest, head: Head, **context: object) -> HttpResponse:
+    return render(request, f"runs/run_page_{head.tab}.html", {"head": head, "run": head.run, **context})
+
+
+def _section(kind: str, rows: Iterable[RunMetric], total: int) -> MetricSection:
+    found = list(rows)
+    for row in found:
+        row.numbers = dict.fromkeys(METRIC_KEYS) | row.numbers
+    return MetricSection(kind, KIND_NAMES.get(kind, kind.capitalize()), found, total)
+
+
+def _shown(thresholds: list[RunThreshold]) -> list[ShownThreshold]:
+    return [ShownThreshold(row, words(row)) for row in thresholds]
+
+
+def _page_of(request: HttpRequest, rows: object) -> Page:
+    return Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))

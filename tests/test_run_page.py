@@ -1,0 +1,510 @@
+"""A run's page: what it says in each situation, on each tab, for each role; without JavaScript and while it polls."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import escape
+
+from runs import actions
+from runs.choices import IntentOutcome, MessageLevel, RunResult, RunStatus
+from runs.models import Run, RunMessage, RunMetric, RunPayload, RunThreshold, StatusEvent, SyncState
+from runs.services.base import Download, Unavailable
+from tests.rows import NOW, make_account, make_run, make_test, make_user
+from tests.run_page_rows import (
+    add_error,
+    add_threshold,
+    ask_to_stop,
+    failed_k6_run,
+    failed_vsts_run,
+    live_run,
+    make_person,
+)
+
+pytestmark = pytest.mark.django_db
+TABS = ("page", "errors", "thresholds", "metrics", "messages", "config", "activity", "raw")
+SCRIPT = "<script>alert(1)</script>"
+
+
+@pytest.fixture
+def viewer(client: Client) -> Client:
+    client.force_login(make_user("viewer"))
+    return client
+
+
+@pytest.fixture
+def operator(client: Client) -> Client:
+    client.force_login(make_user("operator"))
+    return client
+
+
+@pytest.fixture
+def a_test():
+    return make_test(make_account())
+
+
+def page(client: Client, run: Run, part: str = "page", /, **query: object) -> str:
+    response = client.get(reverse(f"run_{part}", args=[run.pk]), query)
+    assert response.status_code in (200, 286)
+    return response.content.decode()
+
+
+def text(html: str) -> str:
+    """What a person reads: without tags, spaces collapsed."""
+    return " ".join(re.sub(r"<[^>]*>", " ", html).replace("\u00a0", " ").replace("&#x27;", "'").split())
+
+
+# --- Above the tabs --------------------------------------------------------------------------------------------------
+
+
+def test_the_first_thing_after_the_title_is_what_happened(viewer):
+    html = page(viewer, failed_k6_run())
+    title, verdict = html.index("</h1>"), html.index('class="verdict"')
+    assert title < verdict < html.index('id="run-tabs"')
+    assert "Failed: p95 of POST /checkout was 812 ms, limit 500 ms." in text(html)
+    assert "Errors also failed: 1.84 %, limit 1 %." in text(html)
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_every_tab_has_its_own_address_and_shows_the_same_head(viewer, tab):
+    run = failed_vsts_run()
+    html = page(viewer, run, tab)
+    assert "WebShop.loadtest" in html
+    assert "#1083" in html
+    assert "Failed: LoadTest:Page / Avg. Page Time was 2.25, limit 1.5." in text(html)
+    current = re.findall(r'<a id="tab-(\w+)" href="([^"]*)" aria-current="page"', html)
+    assert current == [("summary" if tab == "page" else tab, reverse(f"run_{tab}", args=[run.pk]))]
+
+
+def test_the_head_says_where_who_when_how_long_and_how_much(viewer):
+    said = text(page(viewer, failed_k6_run()))
+    for part in ("retail-prod", "Maya Lindqvist", "30:00 of 30:00", "400 VUs", "4731902", "Final, synced"):
+        assert part in said
+
+
+def test_a_run_asked_for_here_names_our_person_and_the_providers(viewer, a_test):
+    token_user = make_person(a_test.account, "ci-token")
+    run = make_run(a_test, requested_by=make_person(a_test.account, "Ana"), provider_requested_by=token_user)
+    assert "Ana as ci-token" in text(page(viewer, run))
+
+
+def test_tabs_count_what_is_behind_them(viewer):
+    tabs = page(viewer, failed_k6_run()).split('id="run-tabs"')[1].split("</nav>")[0]
+    assert text(tabs.partition(">")[2]).startswith("Summary Errors 7,596 Thresholds 2/6 Metrics Messages 3 Config")
+    assert 'title="2 of 6 failed"' in tabs
+
+
+def test_a_run_gone_at_the_provider_stays_and_says_so(viewer, a_test):
+    said = text(page(viewer, make_run(a_test, gone_at=NOW, details_at=NOW)))
+    assert "Gone at Grafana Cloud k6 (legacy API), kept here" in said
+
+
+def test_a_failing_sync_is_named_beside_the_age_of_what_is_shown(viewer, a_test):
+    SyncState.objects.create(account=a_test.account, error="Grafana Cloud k6 refused the token.")
+    said = text(page(viewer, make_run(a_test, details_at=NOW)))
+    assert "As of" in said
+    assert "Grafana Cloud k6 refused the token. What you see is as of 20 Nov 2026, 13:32:00 UTC ." in said
+
+
+def test_a_disabled_account_is_said_to_be_off(viewer):
+    account = make_account(enabled=False)
+    said = text(page(viewer, make_run(make_test(account), details_at=NOW)))
+    assert "retail-prod is switched off: nothing is read from Grafana Cloud k6 (legacy API)." in said
+
+
+def test_details_that_could_not_be_read_are_no_good_news(viewer, a_test):
+    run = make_run(
+        a_test, result=RunResult.NONE, details_at=NOW, details_error="The errors were not in the documented shape."
+    )
+    said = text(page(viewer, run))
+    assert "Details of this run could not be read: The errors were not in the documented shape." in said
+    assert "No errors in this run" not in said
+    assert "Errors could not be read" in text(page(viewer, run, "errors"))
+
+
+@pytest.mark.parametrize("tab", ["page", "errors"])
+def test_details_not_read_yet_are_not_no_errors(viewer, a_test, tab):
+    run = make_run(a_test, result=RunResult.NONE)
+    said = text(page(viewer, run, tab))
+    assert "rrors are not read yet" in said
+    assert "No errors in this run" not in said
+
+
+@pytest.mark.parametrize("tab", ["page", "errors"])
+def test_no_errors_is_said_once_they_were_read(viewer, a_test, tab):
+    assert "No errors in this run" in text(page(viewer, make_run(a_test, details_at=NOW), tab))
+
+
+def test_an_unknown_word_is_shown_as_the_provider_wrote_it_and_never_as_passed(viewer, a_test):
+    run = make_run(a_test, status=RunStatus.UNKNOWN, result=RunResult.NONE, provider_status="ARCHIVED")
+    html = page(viewer, run)
+    assert escape('Unknown: the provider says "ARCHIVED".') in html
+    assert "Passed" not in html
+
+
+def test_the_runs_before_and_after_are_one_click_away(viewer, a_test):
+    first, run, last = (make_run(a_test, n, created_at=NOW - timedelta(days=9 - n)) for n in (1, 2, 3))
+    make_run(make_test(a_test.account, "Another test"), 9, created_at=NOW - timedelta(days=7, hours=1))
+    html = page(viewer, run)
+    assert re.findall(r'href="([^"]+)" rel="(prev|next)"', html) == [
+        (reverse("run_page", args=[first.pk]), "prev"),
+        (reverse("run_page", args=[last.pk]), "next"),
+    ]
+
+
+def test_no_such_run_is_a_404_on_every_tab(viewer):
+    assert {viewer.get(reverse(f"run_{tab}", args=[99])).status_code for tab in (*TABS, "live")} == {404}
+
+
+def test_pages_are_for_people_who_signed_in(client, a_test):
+    run = make_run(a_test)
+    assert {client.get(reverse(f"run_{tab}", args=[run.pk])).status_code for tab in (*TABS, "live")} == {302}
+
+
+# --- Actions ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_operator_may_stop_a_live_run_and_start_an_ended_one_again(operator, a_test):
+    live, ended = live_run(timezone.now(), a_test), make_run(a_test, 1)
+    assert f'href="{reverse("run_stop", args=[live.pk])}"' in page(operator, live)
+    assert "run-start-again" not in page(operator, live)
+    assert f'href="{reverse("run_start_again", args=[ended.pk])}"' in page(operator, ended)
+    assert "run-stop" not in page(operator, ended)
+
+
+def test_a_viewer_sees_no_buttons_that_would_refuse(viewer, a_test):
+    for run in (live_run(timezone.now(), a_test), make_run(a_test, 1)):
+        assert reverse("run_stop", args=[run.pk]) not in page(viewer, run)
+        assert reverse("run_start_again", args=[run.pk]) not in page(viewer, run)
+
+
+def test_nobody_acts_on_a_read_only_account(operator):
+    run = live_run(timezone.now(), make_test(make_account(read_only=True)))
+    assert reverse("run_stop", args=[run.pk]) not in page(operator, run)
+
+
+def test_a_run_whose_load_is_over_has_no_stop(operator, a_test):
+    run = make_run(a_test, status=RunStatus.PROCESSING, result=RunResult.NONE)
+    assert reverse("run_stop", args=[run.pk]) not in page(operator, run)
+
+
+# --- Live ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_live_run_polls_its_head_and_an_ended_one_does_not(viewer, a_test):
+    run = live_run(timezone.now(), a_test)
+    url = f"{reverse('run_live', args=[run.pk])}?tab=errors"
+    assert f'hx-get="{url}" hx-trigger="every 2s"' in page(viewer, run, "errors")
+    assert "every 2s" not in page(viewer, make_run(a_test, 1))
+
+
+def test_the_polled_part_is_the_head_the_counts_and_on_the_summary_the_progress(viewer, a_test):
+    run = live_run(timezone.now(), a_test)
+    summary, errors = page(viewer, run, "live", tab="summary"), page(viewer, run, "live", tab="errors")
+    for html in (summary, errors):
+        assert html.count('id="run-head"') == 1
+        assert '<nav id="run-tabs" class="tabs" aria-label="Parts of this run" hx-swap-oob="true">' in html
+        assert "<html" not in html
+        assert "every 2s" in html
+    assert '<div id="run-progress" hx-swap-oob="true">' in summary
+    assert "run-progress" not in errors
+    assert "Failing: p95 of all requests is 334 ms, limit 300 ms." in text(summary)
+
+
+def test_polling_stops_with_the_run_and_leads_to_its_final_page(viewer, a_test):
+    run = make_run(a_test, details_at=NOW)
+    response = viewer.get(reverse("run_live", args=[run.pk]), {"tab": "metrics"})
+    assert response.status_code == 286
+    html = response.content.decode()
+    assert "every 2s" not in html
+    assert f'This run has ended. <a href="{reverse("run_metrics", args=[run.pk])}">' in html
+
+
+def test_an_unknown_tab_is_polled_as_the_summary(viewer, a_test):
+    html = page(viewer, live_run(timezone.now(), a_test), "live", tab=SCRIPT)
+    assert "run-progress" in html
+    assert SCRIPT not in html
+
+
+def test_a_stop_that_was_asked_is_said_while_the_status_stays_the_providers(operator, a_test):
+    run = live_run(timezone.now(), a_test)
+    RunThreshold.objects.filter(run=run).delete()
+    ask_to_stop(run, "Tomás", timezone.now() - timedelta(seconds=12))
+    html = page(operator, run)
+    assert re.search(
+        r"Stopping: Tomás asked 1[2-4] s ago, Grafana Cloud k6 \(legacy API\) has not confirmed\.", text(html)
+    )
+    assert 'class="status is-running"' in html
+    assert "Aborted" not in html
+
+
+# --- Summary ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_life_of_the_run_is_an_ordered_list_with_the_time_in_each_phase(viewer):
+    life = page(viewer, failed_k6_run()).split('<ol class="life"')[1].split("</ol>")[0]
+    said = text(life.partition(">")[2])
+    for part in (
+        "Created 0:02",
+        "Queued 0:41",
+        "Starting 1:12",
+        "Running 30:00",
+        "as planned",
+        "Processing 1:26",
+        "33:21 in all",
+    ):
+        assert part in said
+
+
+def test_a_running_phase_is_a_progress_bar(viewer, a_test):
+    html = page(viewer, live_run(timezone.now(), a_test))
+    assert re.search(r'role="progressbar" aria-valuemin="0" aria-valuemax="100" aria-valuenow="1[34]\.\d"', html)
+    assert re.search(r"Running 4:1\d of 30:00", text(html))
+
+
+def test_key_numbers_show_what_broke_its_limit(viewer):
+    keys = page(viewer, failed_k6_run()).split('<dl class="keys')[1].split("</dl>")[0]
+    said = text(keys.partition(">")[2])
+    for part in (
+        "p95 of POST /checkout 812 ms , over its limit",
+        "p95, all requests 438 ms",
+        "Errors 1.84 % , over its limit",
+        "412,806",
+        "229 /s",
+    ):
+        assert part in said
+    assert keys.count("over-limit") == 2
+
+
+def test_a_broken_error_limit_never_looks_kept(viewer, a_test):
+    run = make_run(a_test, result=RunResult.FAILED, details_at=NOW)
+    add_threshold(run, "http_req_failed", "rate<0.01", True, 0.010004, 0.01)
+    RunMetric.objects.create(run=run, kind="run", name="", numbers={"error_rate": 0.010004})
+    said = text(page(viewer, run))
+    assert "Failed: errors were 1.0004 %, limit 1 %." in said
+    assert "Errors 1.0004 %" in said
+
+
+def test_a_number_nobody_gave_is_no_zero(viewer, a_test):
+    html = page(viewer, make_run(a_test, details_at=NOW))
+    assert '<dl class="keys' not in html
+    RunMetric.objects.create(run=Run.objects.get(), kind="run", name="", numbers={"count": 7})
+    keys = page(viewer, Run.objects.get()).split('<dl class="keys')[1].split("</dl>")[0]
+    assert text(keys.partition(">")[2]) == "Requests 7"
+
+
+def test_the_chart_has_a_finding_a_limit_and_a_table_of_the_same_data(viewer):
+    html = page(viewer, failed_k6_run())
+    assert html.count('role="img" aria-label="Response time p95: highest') == 2
+    assert "limit 600\u00a0ms" in html
+    assert html.split('class="chart-table"')[1].count("<tr>") == 182
+
+
+def test_thresholds_stand_failed_first(viewer):
+    html = page(viewer, failed_k6_run(), "thresholds")
+    outcomes = re.findall(r'class="result is-\w+">.*?</svg>(\w+)', html)
+    assert outcomes == ["Failed", "Failed", "Held", "Held", "Held", "Held"]
+    assert "http_req_duration{name:POST /checkout}" in html
+
+
+def test_a_threshold_that_is_not_judged_is_not_held(viewer, a_test):
+    html = page(viewer, live_run(timezone.now(), a_test), "thresholds")
+    assert re.findall(r'class="result is-[\w-]+">.*?</svg>([\w ]+)', html) == ["Failing", "Not judged"]
+
+
+# --- The other tabs --------------------------------------------------------------------------------------------------
+
+
+def test_metrics_show_the_slowest_requests_first_and_a_page_of_all(viewer):
+    run = failed_k6_run()
+    html = page(viewer, run, "metrics")
+    names = re.findall(r"/cart/(\d+)/shipping", html)
+    assert names[:2] == ["29", "28"]
+    assert len(names) == 25
+    assert '<a href="?kind=request">All 30</a>' in html
+    assert "status is 200" in html
+    alone = page(viewer, run, "metrics", kind="request")
+    assert len(re.findall(r"/cart/\d+/shipping", alone)) == 30
+    assert "status is 200" not in alone
+
+
+def test_counters_show_their_own_units(viewer):
+    said = text(page(viewer, failed_vsts_run(), "metrics"))
+    assert "Avg. Response Time ms 12.5 2,250 9,000" in said
+    assert "User Load vusers 0 240 250" in said
+
+
+def test_messages_are_newest_first_and_filtered_by_level(viewer):
+    run = failed_k6_run()
+    html = page(viewer, run, "messages")
+    assert html.index("Script line 148 failed") < html.index("Load started")
+    only = page(viewer, run, "messages", level=["error", "warning"])
+    assert "Script line 148 failed" in only
+    assert "Threshold crossed" in only
+    assert "Load started" not in only
+    assert "Load started" in page(viewer, run, "messages", level="nonsense")
+    assert "No message of this level" in page(viewer, run, "messages", level="critical")
+
+
+def test_messages_are_paged_and_the_filter_is_kept(viewer, a_test):
+    run = make_run(a_test, details_at=NOW)
+    RunMessage.objects.bulk_create(
+        RunMessage(
+            run=run,
+            external_id=str(n),
+            level=MessageLevel.INFO,
+            text=f"line {n}.",
+            logged_at=NOW + timedelta(seconds=n),
+        )
+        for n in range(150)
+    )
+    first = page(viewer, run, "messages", level="info")
+    assert first.count("line ") == 100
+    assert 'href="?level=info&amp;page=2"' in first
+    second = page(viewer, run, "messages", level="info", page=2)
+    assert second.count("line ") == 50
+    assert "101–150 of 150" in second
+
+
+def test_config_names_the_settings_as_the_start_form_does(viewer):
+    said = text(page(viewer, failed_vsts_run(), "config"))
+    assert "Started with Name WebShop.loadtest" in said
+    assert "Planned load 10:00" in said
+    assert "completed, success" in said
+
+
+def test_only_web_addresses_become_links(viewer, a_test):
+    safe = make_run(a_test, 1, web_url="https://app.k6.io/runs/1")
+    unsafe = make_run(a_test, 2, web_url="javascript:alert(1)")
+    assert 'href="https://app.k6.io/runs/1"' in page(viewer, safe, "config")
+    assert "javascript:" not in page(viewer, unsafe, "config")
+
+
+def test_activity_tells_who_did_what_why_and_how_it_went(viewer, a_test):
+    run = live_run(timezone.now(), a_test)
+    intent = ask_to_stop(run, "Tomás", timezone.now())
+    html = page(viewer, run, "activity")
+    said = text(html)
+    assert "Stop asked Tomás wrong target Accepted, not confirmed yet" in said
+    assert "Seen as Running sync – Grafana Cloud k6 (legacy API) says 2" in said
+    assert html.index("Stop asked") < html.index("Seen as Running") < html.index("Seen as Queued")
+    assert reverse("intent_page", args=[intent.token]) in html
+    assert intent.outcome == IntentOutcome.ACCEPTED
+
+
+def test_raw_is_readable_and_says_that_secrets_were_redacted(viewer):
+    html = page(viewer, failed_k6_run(), "raw")
+    assert escape('"id": 4731902,\n  "run_status": 3') in html
+    assert "Secrets and signed links were redacted before it was stored." in html
+
+
+# --- Results ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_archive_is_passed_through_as_an_attachment(viewer, monkeypatch):
+    run = failed_vsts_run()
+    assert f'action="{reverse("run_archive", args=[run.pk])}"' in page(viewer, run)
+    asked = []
+
+    def fetch_archive(*, user, run):
+        asked.append((user.username, run.pk))
+        return Download("run 1083.zip", "application/zip", iter([b"PK", b"data"]), 6)
+
+    monkeypatch.setattr(actions, "fetch_archive", fetch_archive)
+    response = viewer.post(reverse("run_archive", args=[run.pk]))
+    assert b"".join(response.streaming_content) == b"PKdata"
+    assert response["Content-Disposition"] == 'attachment; filename="run 1083.zip"'
+    assert (response["Content-Type"], response["Content-Length"]) == ("application/zip", "6")
+    assert response["X-Content-Type-Options"] == "nosniff"
+    assert asked == [("viewer", run.pk)]
+
+
+@pytest.mark.parametrize(
+    "problem", [Unavailable("VSTS did not answer. Try again."), actions.NotAllowed("Not allowed.")]
+)
+def test_an_archive_that_cannot_be_fetched_leads_back_with_the_reason(viewer, monkeypatch, problem):
+    run = failed_vsts_run()
+
+    def fetch_archive(*, user, run):
+        raise problem
+
+    monkeypatch.setattr(actions, "fetch_archive", fetch_archive)
+    response = viewer.post(reverse("run_archive", args=[run.pk]), follow=True)
+    assert response.redirect_chain == [(reverse("run_page", args=[run.pk]), 302)]
+    assert str(problem) in response.content.decode()
+
+
+def test_an_archive_is_never_fetched_by_a_link(viewer):
+    assert viewer.get(reverse("run_archive", args=[failed_vsts_run().pk])).status_code == 405
+
+
+def test_a_run_without_an_archive_offers_none(viewer, a_test):
+    run = make_run(a_test, details_at=NOW)
+    assert reverse("run_archive", args=[run.pk]) not in page(viewer, run)
+
+
+# --- What must hold on every tab -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tab", [*TABS, "live"])
+def test_whatever_the_provider_wrote_stays_text(viewer, tab):
+    account = make_account()
+    run = make_run(
+        make_test(account, SCRIPT),
+        status=RunStatus.UNKNOWN,
+        result=RunResult.NONE,
+        details_at=NOW,
+        details_error=SCRIPT,
+        provider_status=SCRIPT,
+        provider_substatus=SCRIPT,
+        external_id=SCRIPT,
+        note=SCRIPT,
+        error_code=SCRIPT,
+        error_message=SCRIPT,
+        web_url=SCRIPT,
+        requested_by=make_person(account, SCRIPT),
+        stopped_by=make_person(account, SCRIPT),
+        start_values={SCRIPT: SCRIPT},
+    )
+    add_error(
+        run, SCRIPT, SCRIPT, 3, message=SCRIPT, request=SCRIPT, test_case=SCRIPT, scenario=SCRIPT, stack_trace=SCRIPT
+    )
+    add_threshold(run, SCRIPT, SCRIPT, True, 1, 2, "<b>ms</b>")
+    RunMetric.objects.create(run=run, kind="request", name=SCRIPT, numbers={"p95_ms": 1})
+    RunMetric.objects.create(run=run, kind="counter", name=SCRIPT, unit="<b>ms</b>", numbers={"value": 1})
+    RunMessage.objects.create(
+        run=run, external_id="1", level="info", text=SCRIPT, source=SCRIPT, agent=SCRIPT, logged_at=NOW
+    )
+    RunPayload.objects.create(run=run, payload={SCRIPT: SCRIPT})
+    StatusEvent.objects.create(run=run, status="unknown", provider_status=SCRIPT, seen_at=NOW)
+    html = page(viewer, run, tab)
+    assert escape(SCRIPT) in html
+    assert "<b>ms" not in html
+    assert "alert(1)" not in html.replace(escape(SCRIPT), "").replace(escape(escape(SCRIPT)), "")
+
+
+@pytest.mark.parametrize("tab", [*TABS, "live"])
+def test_nothing_needs_what_the_content_policy_forbids(viewer, tab):
+    html = page(viewer, failed_k6_run(), tab)
+    assert not re.search(r"\sstyle=|\son\w+=|hx-on|<script(?![^>]*\ssrc=)", html)
+
+
+@pytest.mark.parametrize("tab", [*TABS, "live"])
+def test_more_rows_do_not_mean_more_queries(viewer, tab, django_assert_max_num_queries):
+    run = failed_k6_run()
+    url = reverse(f"run_{tab}", args=[run.pk])
+    with django_assert_max_num_queries(25) as few:
+        viewer.get(url)
+    for n in range(30):
+        add_error(run, f"T{n % 3}", f"s{n % 7}", n + 1, message=f"m{n}")
+        add_threshold(run, f"metric_{n}", "p(95)<1", n % 2 == 0, 2, 1)
+        RunMessage.objects.create(run=run, external_id=f"x{n}", level="info", text="t")
+        RunMetric.objects.create(run=run, kind="check", name=f"c{n}", numbers={"passed": n})
+        StatusEvent.objects.create(run=run, status="running", seen_at=NOW)
+        ask_to_stop(run, "Ana", NOW)
+    with django_assert_max_num_queries(25) as many:
+        viewer.get(url)
+    assert len(many) == len(few)
