@@ -8,8 +8,8 @@ class Looks:
 
     def __init__(self, *args: object, **kwargs: object):
         super().__init__(*args, **kwargs)
-        for bound in self:
-            widget = bound.field.widget
+        for form_field in self.fields.values():
+            widget = form_field.widget
             if isinstance(widget, (forms.CheckboxInput, forms.RadioSelect)):
                 widget.attrs.setdefault("class", "form-check-input")
             elif isinstance(widget, forms.Select):
