@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import date
 from urllib.parse import urlencode
 
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
 
 from dashboard.run_links import day_query, query_of, runs_url
 from dashboard.templatetags.plimsoll import icon
@@ -37,47 +37,64 @@ def counted(tally: Tally) -> str:
     return ", ".join(f"{getattr(tally, key)} {word}" for key, word in WORDS.items() if getattr(tally, key))
 
 
-def column_class(column: Column) -> str:
-    kinds = (("weekend", column.is_weekend), ("today", column.is_today), ("monday", column.is_monday))
-    return " ".join(name for name, holds in kinds if holds)
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What all cells of a day share: its class, "20 Nov", and the end of its links (escaped)."""
+
+    css: str
+    day: str
+    query: str
 
 
-def verdict_cells(columns: Sequence[Column], cells: Sequence[Cell], query: Iterable[tuple[str, str]]) -> SafeString:
+def heads(columns: Sequence[Column]) -> list[Head]:
+    """One for each column; made once a page, as a page has thousands of cells."""
+    found = []
+    for column in columns:
+        kinds = (("weekend", column.is_weekend), ("today", column.is_today), ("monday", column.is_monday))
+        css = " ".join(name for name, holds in kinds if holds)
+        query = escape(urlencode(day_query(column.day, column.day), safe=":"))
+        found.append(Head(css, short_day(column.day), query))
+    return found
+
+
+def _no_run(head: Head) -> str:
+    return f'<td class="{head.css}"><span class="no-run" title="{head.day}: no run">·</span></td>'
+
+
+def verdict_cells(heads: Sequence[Head], cells: Sequence[Cell], query: Iterable[tuple[str, str]]) -> SafeString:
     """A test's days: the icon of the worst verdict, linked to that day's runs; a dot where nothing ran."""
-    base = runs_url(query)
+    base = escape(runs_url(query))
+    drawn = []
+    for head, cell in zip(heads, cells, strict=True):
+        verdict, tally = cell.verdict, cell.tally
+        if not verdict:
+            drawn.append(_no_run(head))
+            continue
+        drawn.append(
+            f'<td class="{head.css}"><a class="solid-{verdict}" href="{base}&amp;{head.query}"'
+            f' aria-label="{head.day}, {WORDS[verdict]}, {tally.runs} run{"" if tally.runs == 1 else "s"}"'
+            f' title="{head.day}: {counted(tally)}">{icon(ICONS[verdict])}</a></td>'
+        )
+    return mark_safe("".join(drawn))  # noqa: S308 (constants, numbers, dates and escaped addresses)
 
-    def inside(cell: Cell) -> SafeString:
-        if not cell.verdict:
-            return format_html('<span class="no-run" title="{}: no run">·</span>', short_day(cell.day))
-        runs = f"{cell.tally.runs} run{'' if cell.tally.runs == 1 else 's'}"
-        return format_html(
-            '<a class="solid-{0}" href="{1}&{2}" aria-label="{3}, {4}, {5}" title="{3}: {6}">{7}</a>',
-            cell.verdict, base, urlencode(day_query(cell.day, cell.day), safe=":"), short_day(cell.day),
-            WORDS[cell.verdict], runs, counted(cell.tally), icon(ICONS[cell.verdict]),
-        )  # fmt: skip
 
-    pairs = zip(columns, cells, strict=True)
-    return format_html_join("", '<td class="{}">{}</td>', ((column_class(head), inside(cell)) for head, cell in pairs))
-
-
-def total_cells(columns: Sequence[Column], cells: Sequence[Cell], query: Iterable[tuple[str, str]]) -> SafeString:
+def total_cells(heads: Sequence[Head], cells: Sequence[Cell], query: Iterable[tuple[str, str]]) -> SafeString:
     """All tests' days: the pass rate in whole percent, linked to that day's runs; a dash where no run was judged."""
+    # A list without filters has no "?" to go on after.
     filters = list(query)
-
-    def inside(cell: Cell) -> SafeString:
+    base = escape(runs_url(filters) + ("&" if filters else ""))
+    drawn = []
+    for head, cell in zip(heads, cells, strict=True):
         if not cell.tally.runs:
-            return format_html('<span class="no-run" title="{}: no run">·</span>', short_day(cell.day))
+            drawn.append(_no_run(head))
+            continue
         rate = pass_rate(cell.tally)
-        shown = str(rate.percent) if rate else "–"
-        said = f"{shown} % passed" if rate else "no criteria"
-        return format_html(
-            '<a href="{}" aria-label="{}, all tests, {}" title="{}: {}">{}</a>',
-            runs_url(filters, first=cell.day, last=cell.day), short_day(cell.day), said, short_day(cell.day),
-            counted(cell.tally), shown,
-        )  # fmt: skip
-
-    pairs = zip(columns, cells, strict=True)
-    return format_html_join("", '<td class="{}">{}</td>', ((column_class(head), inside(cell)) for head, cell in pairs))
+        shown, said = (str(rate.percent), f"{rate.percent} % passed") if rate else ("–", "no criteria")
+        drawn.append(
+            f'<td class="{head.css}"><a href="{base}{head.query}" aria-label="{head.day}, all tests, {said}"'
+            f' title="{head.day}: {counted(cell.tally)}">{shown}</a></td>'
+        )
+    return mark_safe("".join(drawn))  # noqa: S308 (constants, numbers, dates and escaped addresses)
 
 
 def _on_line(share: float) -> float:
@@ -177,7 +194,7 @@ class MatrixRow:
 
 
 def matrix_row(
-    test: LoadTest, counts: Counts, columns: Sequence[Column], cells: Sequence[Cell], strip: Strip, span: Span
+    test: LoadTest, counts: Counts, heads: Sequence[Head], cells: Sequence[Cell], strip: Strip, span: Span
 ) -> MatrixRow:
     query = query_of(test)
-    return MatrixRow(test, verdict_cells(columns, cells, query), strip, Summary(counts, span, query))
+    return MatrixRow(test, verdict_cells(heads, cells, query), strip, Summary(counts, span, query))

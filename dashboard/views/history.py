@@ -9,14 +9,14 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from dashboard.forms.history_filters import HistoryForm
-from dashboard.matrix import MatrixRow, Summary, matrix_row, total_cells
+from dashboard.matrix import Head, MatrixRow, Summary, heads, matrix_row, total_cells
 from runs import actions, history_rows
 from runs import history as sums
-from runs.history import TESTS_PER_PAGE, Column, Counts, Span, Tally
+from runs.history import TESTS_PER_PAGE, Counts, Span, Tally
 from runs.models import Account, LoadTest
 
 
-def matrix_rows(page: list[Counts], columns: list[Column], span: Span) -> list[MatrixRow]:
+def matrix_rows(page: list[Counts], day_heads: list[Head], span: Span) -> list[MatrixRow]:
     """The rows of a page of counts, in its order. Three queries."""
     ids = [counts.test_id for counts in page]
     found = history_rows.with_strip_start(LoadTest.objects.filter(pk__in=ids).select_related("account"))
@@ -25,7 +25,7 @@ def matrix_rows(page: list[Counts], columns: list[Column], span: Span) -> list[M
     strips = history_rows.strips(list(tests.values()))
     return [
         matrix_row(
-            tests[counts.test_id], counts, columns, sums.cells(span.dates, days[counts.test_id]),
+            tests[counts.test_id], counts, day_heads, sums.cells(span.dates, days[counts.test_id]),
             strips[counts.test_id], span,
         )
         for counts in page
@@ -58,6 +58,7 @@ def history(request: HttpRequest) -> HttpResponse:
     counts = sums.worst_first(history_rows.counts_per_test(tests, span))
     page: Page = Paginator(counts, TESTS_PER_PAGE).get_page(request.GET.get("page"))
     columns = sums.columns(span.dates, today)
+    day_heads = heads(columns)
     totals = history_rows.totals_per_day(tests, span)
     context = {
         "form": form,
@@ -66,9 +67,9 @@ def history(request: HttpRequest) -> HttpResponse:
         "weeks": sums.weeks(span.dates),
         "columns": columns,
         "page": page,
-        "rows": matrix_rows(list(page), columns, span),
+        "rows": matrix_rows(list(page), day_heads, span),
         "total": totals_of(counts, span, form),
-        "total_cells": total_cells(columns, sums.cells(span.dates, totals), form.filter_query),
+        "total_cells": total_cells(day_heads, sums.cells(span.dates, totals), form.filter_query),
         "longest": longest_without_pass(counts, today),
         "quiet": tests.count() - len(counts),
         "has_accounts": bool(counts) or Account.objects.exists(),
