@@ -63,7 +63,7 @@ def result_pill(run: Run) -> SafeString:
 @register.simple_tag
 def reltime(moment: datetime | None) -> SafeString:
     """`<time>` with the relative time, and the absolute one in the viewer's zone and UTC as its title."""
-    if moment is None:
+    if not moment:  # a template gives "" for what is not there
         return format_html('<span class="ink-3">{}</span>', words.DASH)
     return format_html(
         '<time datetime="{}" title="{}">{}</time>', moment.isoformat(), words.absolute(moment), words.relative(moment)
@@ -81,7 +81,7 @@ def abstime(moment: datetime | None) -> SafeString:
 @register.simple_tag
 def freshness(moment: datetime | None, live: bool = False) -> SafeString:
     """A chip that says how old what is shown is; stale after ten minutes."""
-    if moment is None:
+    if not moment:
         return format_html('<span class="chip is-stale">{}Never synced</span>', icon("clock-exclamation"))
     if timezone.now() - moment > STALE_AFTER:
         return format_html('<span class="chip is-stale">{}Synced {}</span>', icon("clock-exclamation"), reltime(moment))

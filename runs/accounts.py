@@ -1,0 +1,119 @@
+"""What an account must be like, and how it is made and changed: for the page and for `manage.py add_account` alike."""
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.text import slugify
+
+from runs.models import Account, Person, SyncState
+from runs.models.accounts import free_slug
+from runs.services import SERVICES, service_class
+from runs.services.addresses import Gate
+from runs.services.base import Refused
+
+LONGEST_ADDRESS = 300
+PLACEHOLDER = "your-organization"
+TAKEN_BY_PAGES = ("new",)  # /accounts/new/ is a page of its own
+
+
+class AccountProblem(ValueError):
+    """A sentence for whoever fills in the form; `field` is name, provider, base_url, or a credential's key."""
+
+    def __init__(self, field: str, sentence: str):
+        super().__init__(sentence)
+        self.field = field
+
+
+def checked_base_url(provider: str, text: str) -> str:
+    """The address in one spelling, without a slash at its end; AccountProblem when we may not call it.
+
+    https at one of the provider's own hosts, or a host (or host:port) of PROVIDER_HOSTS, where http is allowed too.
+    """
+    url = text.strip().rstrip("/")
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise AccountProblem("base_url", "This is not an address. Enter it as https://host.") from None
+    if parts.query or parts.fragment or url.endswith(("?", "#")):
+        raise AccountProblem("base_url", "Leave out everything from “?” or “#” on.")
+    if len(url) > LONGEST_ADDRESS:
+        raise AccountProblem("base_url", f"Longer than {LONGEST_ADDRESS} characters.")
+    service = service_class(provider)
+    try:
+        Gate(service.label, service.hosts, settings.PROVIDER_HOSTS).check(url)
+    except Refused as refused:
+        raise AccountProblem("base_url", str(refused)) from None
+    if PLACEHOLDER in url:
+        raise AccountProblem("base_url", f"Replace “{PLACEHOLDER}” with the name of yours.")
+    return url
+
+
+def checked_credentials(provider: str, credentials: Mapping[str, str]) -> dict[str, str]:
+    """Exactly the provider's credentials, stripped; AccountProblem names what is missing, unknown or unreadable."""
+    fields = {field.key: field for field in service_class(provider).credential_fields}
+    for key in credentials:
+        if key not in fields:
+            raise AccountProblem(
+                key, f"{service_class(provider).label} has no credential “{key}”, only: {', '.join(fields)}."
+            )
+    found = {key: credentials.get(key, "").strip() for key in fields}
+    for key, field in fields.items():
+        if field.required and not found[key]:
+            raise AccountProblem(key, f"{field.label} is missing.")
+        if len(found[key]) > field.max_length:
+            raise AccountProblem(key, f"{field.label} is longer than {field.max_length} characters.")
+        # It goes into a header: anything else there would end up in a traceback instead of at the provider.
+        if not (found[key].isascii() and (found[key].isprintable())):
+            raise AccountProblem(key, f"{field.label} holds characters that no credential has. Copy it again.")
+    return {key: value for key, value in found.items() if value}
+
+
+def create_account(
+    *, provider: str, name: str, base_url: str, credentials: Mapping[str, str], by: str, read_only: bool = False
+) -> Account:
+    """A new account, due for its first sync. AccountProblem when something is wrong or the name is taken."""
+    if provider not in SERVICES:
+        raise AccountProblem("provider", f"There is no provider “{provider}”. There are: {', '.join(SERVICES)}.")
+    name = name.strip()
+    if not name or len(name) > 100 or not name.isprintable():
+        raise AccountProblem("name", "Give it a name of at most 100 characters.")
+    account = Account(provider=provider, name=name, read_only=read_only, base_url=checked_base_url(provider, base_url))
+    if slugify(name) in TAKEN_BY_PAGES:
+        account.slug = free_slug(f"{name} account", Account.objects.all())
+    _seal(account, checked_credentials(provider, credentials), by)
+    try:
+        with transaction.atomic():
+            if Account.objects.filter(name__iexact=name).exists():
+                raise AccountProblem("name", f"There is an account “{name}” already.")
+            account.save()
+            SyncState.objects.create(account=account, due_at=timezone.now())
+    except IntegrityError:
+        raise AccountProblem("name", f"There is an account “{name}” already.") from None
+    return account
+
+
+def set_credentials(account: Account, credentials: Mapping[str, str], by: str) -> None:
+    """Seal new credentials for the account's present address; the caller saves."""
+    _seal(account, checked_credentials(account.provider, credentials), by)
+
+
+def _seal(account: Account, credentials: Mapping[str, str], by: str) -> None:
+    account.seal_credentials(credentials)
+    account.credentials_set_at = timezone.now()
+    account.credentials_set_by = by
+
+
+def resume_sync(account: Account) -> None:
+    """After an admin's edit: try again at once, whatever stopped it before."""
+    fresh = {"due_at": timezone.now(), "not_before": None, "paused": False, "failures": 0}
+    SyncState.objects.update_or_create(account=account, defaults=fresh)
+
+
+def name_requester(person: Person, given_name: str) -> None:
+    """Give a requester whom the provider knows only by a number a name; empty takes it back."""
+    person.given_name = given_name.strip()
+    person.display = person.display_name()
+    person.save(update_fields=["given_name", "display"])
