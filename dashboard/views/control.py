@@ -14,7 +14,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
 from dashboard.control_forms import StartForm, StopForm
@@ -208,6 +208,7 @@ def intents() -> QuerySet[ControlIntent]:
     return ControlIntent.objects.select_related("account", "load_test", "run__load_test", "run__account")
 
 
+@require_safe
 @viewers
 def intent_page(request: HttpRequest, token: UUID) -> HttpResponse:
     """How a start or a stop ended, or how far it has come. Polled (`?seen=<outcome>`) until it is settled."""

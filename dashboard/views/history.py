@@ -7,6 +7,7 @@ from django.core.paginator import Page, Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.views.decorators.http import require_safe
 
 from dashboard.forms.history_filters import HistoryForm
 from dashboard.matrix import Head, MatrixRow, Summary, heads, matrix_row, total_cells
@@ -48,6 +49,7 @@ def longest_without_pass(counts: list[Counts], today: date) -> tuple[Counts, int
     return worst, worst.days_since_pass(today)
 
 
+@require_safe
 @permission_required("runs.view_run", raise_exception=True)
 def history(request: HttpRequest) -> HttpResponse:
     """The matrix of tests and days, worst first, fifty tests a page."""

@@ -11,6 +11,7 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
+from django.views.decorators.http import require_safe
 
 from dashboard.forms.history_filters import LoadTestFilterForm
 from dashboard.run_links import query_of, runs_url
@@ -79,6 +80,7 @@ def accounts_for_new_tests(user: User) -> list[Account]:
     ]
 
 
+@require_safe
 @viewers
 def test_list(request: HttpRequest) -> HttpResponse:
     """All load tests, by name or by their last run, with how they did lately."""
@@ -96,6 +98,7 @@ def test_list(request: HttpRequest) -> HttpResponse:
     return render(request, "tests/list.html", context)
 
 
+@require_safe
 @viewers
 def test_page(request: HttpRequest, pk: int) -> HttpResponse:
     """One load test: recent runs, how it did lately, the settings it starts with."""

@@ -1,0 +1,149 @@
+"""Who may open what: every address there is, for everybody. A new address that is not listed here fails."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import get_resolver, reverse
+from django.utils import timezone
+
+from runs.choices import IntentKind, IntentOutcome
+from runs.models import ControlIntent
+from tests.rows import make_account, make_run, make_test, make_user
+
+pytestmark = pytest.mark.django_db
+
+SIGN_IN, FORBIDDEN = 302, 403
+PEOPLE = ("anonymous", "viewer", "operator", "admin")
+ALL = (SIGN_IN, 200, 200, 200)
+INCOMPLETE = (SIGN_IN, FORBIDDEN, 422, 422)
+ADMINS = (SIGN_IN, FORBIDDEN, FORBIDDEN, 200)
+POST_ONLY = (SIGN_IN, 405, 405, 405)
+
+# The answer to a GET, by name of the address: for nobody signed in, a viewer, an operator, an admin.
+GET = {
+    "home": (SIGN_IN, 302, 302, 302),
+    "sign_in": (200, 302, 302, 302),
+    "sign_out": POST_ONLY,
+    "me": ALL,
+    "run_list": ALL,
+    "run_rows": ALL,
+    "run_export": ALL,
+    "run_page": ALL,
+    "run_live": (SIGN_IN, 286, 286, 286),  # the run has ended: stop asking
+    "run_errors": ALL,
+    "run_thresholds": ALL,
+    "run_metrics": ALL,
+    "run_messages": ALL,
+    "run_config": ALL,
+    "run_activity": ALL,
+    "run_raw": ALL,
+    "run_archive": POST_ONLY,
+    "run_stop": ALL,
+    "run_start_again": ALL,
+    "test_list": ALL,
+    "test_page": ALL,
+    "test_start": ALL,
+    "account_start": ALL,
+    "intent_page": ALL,
+    "intent_queue": POST_ONLY,
+    "intent_leave": POST_ONLY,
+    "history": ALL,
+    "account_list": ADMINS,
+    "account_new": ADMINS,
+    "account_page": ADMINS,
+    "account_test": (SIGN_IN, 405, 405, 405),
+    "account_sync": (SIGN_IN, 405, 405, 405),
+    "user_list": ADMINS,
+    "user_new": ADMINS,
+    "user_page": ADMINS,
+}
+
+# POST with nothing in it: refused by the form (200, 422), done (302), or not allowed. Only addresses that take one.
+POST = {
+    "sign_in": (200, 302, 302, 302),
+    "sign_out": (SIGN_IN, 302, 302, 302),
+    "me": ALL,
+    "run_archive": (SIGN_IN, None, None, None),
+    "run_stop": INCOMPLETE,
+    "run_start_again": INCOMPLETE,
+    "test_start": INCOMPLETE,
+    "account_start": INCOMPLETE,
+    "intent_queue": (SIGN_IN, FORBIDDEN, None, None),
+    "intent_leave": (SIGN_IN, FORBIDDEN, None, None),
+    "account_new": ADMINS,
+    "account_page": ADMINS,
+    "account_test": ADMINS,
+    "account_sync": (SIGN_IN, FORBIDDEN, FORBIDDEN, 302),
+    "user_new": ADMINS,
+    "user_page": ADMINS,
+}
+
+
+@pytest.fixture
+def arguments() -> dict[str, dict[str, object]]:
+    """What each address needs: a run, a test, an account, an intent, a person."""
+    account = make_account("fabrikam", "vsts", base_url="https://fabrikam.vsclt.visualstudio.com")
+    load_test = make_test(account)
+    run = make_run(load_test)
+    intent = ControlIntent.objects.create(
+        token=uuid4(), kind=IntentKind.START, account=account, load_test=load_test, user_name="maya",
+        outcome=IntentOutcome.DONE, settled_at=timezone.now() - timedelta(minutes=1), run=run,
+    )  # fmt: skip
+    person = make_user("viewer", "somebody")
+    lists = ("run_list", "run_rows", "run_export")
+    of_run = {name: {"pk": run.pk} for name in GET if name.startswith("run_") and name not in lists}
+    of_test = {name: {"pk": load_test.pk} for name in ("test_page", "test_start")}
+    of_account = {name: {"slug": account.slug} for name in GET if name.startswith("account_")}
+    of_intent = {name: {"token": intent.token} for name in GET if name.startswith("intent_")}
+    bare = {"account_list": {}, "account_new": {}}
+    return of_run | of_test | of_account | of_intent | bare | {"user_page": {"pk": person.pk}}
+
+
+def answers(method: str, name: str, arguments: dict) -> tuple[int, ...]:
+    """The status for each of PEOPLE."""
+    url = reverse(name, kwargs=arguments.get(name, {}))
+    found = []
+    for who in PEOPLE:
+        client = Client()
+        if who != "anonymous":
+            client.force_login(make_user(who))
+        found.append(getattr(client, method)(url).status_code)
+    return tuple(found)
+
+
+def names() -> set[str]:
+    return {pattern.name for pattern in get_resolver().url_patterns}
+
+
+def test_every_address_is_listed():
+    assert names() == set(GET)
+
+
+@pytest.mark.parametrize("name", GET)
+def test_get(name, arguments):
+    assert answers("get", name, arguments) == GET[name]
+
+
+@pytest.mark.parametrize("name", POST)
+def test_post(name, arguments):
+    wanted = POST[name]
+    found = answers("post", name, arguments)
+    assert tuple(want if want is None else got for got, want in zip(found, wanted, strict=True)) == wanted
+    assert all(got != FORBIDDEN for got, want in zip(found, wanted, strict=True) if want is None)
+
+
+@pytest.mark.parametrize("name", [name for name in GET if name not in POST and name != "home"])
+def test_an_address_that_only_shows_takes_no_post(name, arguments):
+    assert answers("post", name, arguments) == POST_ONLY
+
+
+@pytest.mark.parametrize("name", [name for name in GET if name not in ("sign_in", "home", "sign_out")])
+def test_somebody_without_a_role_sees_nothing_of_the_runs(name, arguments):
+    client = Client()
+    client.force_login(User.objects.create_user("nobody-yet"))
+    wanted = 200 if name == "me" else FORBIDDEN
+    found = client.get(reverse(name, kwargs=arguments.get(name, {}))).status_code
+    assert found in (wanted, 405)
