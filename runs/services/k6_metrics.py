@@ -14,7 +14,7 @@ from urllib.parse import quote
 from .answers import clean_text
 from .base import RemoteMetric, RemoteSeries
 from .http import Http
-from .k6_payloads import HttpSummary, _amount, _number, object_of, parse, rows_of
+from .k6_payloads import HttpSummary, amount_of, number_of, object_of, parse, rows_of
 
 POINTS = 240  # of one chart; more is more than a screen can show
 NO_ANSWER = "0"  # the status label of a request that got no answer
@@ -94,7 +94,7 @@ def checks(http: Http, run_id: str) -> list[tuple[str, str, int, float]]:
     for line in share:
         check, group = _key(line, "check", "group")
         if check and line.last is not None:
-            found.append((check, group, _amount(round(totals.get((check, group)) or 0)) or 0, line.last))
+            found.append((check, group, amount_of(round(totals.get((check, group)) or 0)) or 0, line.last))
     return found
 
 
@@ -157,7 +157,7 @@ def _ask(http: Http, run_id: str, function: str, metric: str, query: str, more: 
 
 
 def _points(values: Sequence[Any]) -> list[tuple[float, float]]:
-    pairs = ((_number(pair[0]), _number(pair[1])) for pair in values if isinstance(pair, list) and len(pair) == 2)
+    pairs = ((number_of(pair[0]), number_of(pair[1])) for pair in values if isinstance(pair, list) and len(pair) == 2)
     return [(moment, value) for moment, value in pairs if moment is not None and value is not None]
 
 

@@ -24,7 +24,7 @@ def _identity(value: object) -> str:
     return str(int(text))
 
 
-def _number(value: object) -> float | None:
+def number_of(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
@@ -35,11 +35,11 @@ def _number(value: object) -> float | None:
 
 
 def _whole(value: object) -> int | None:
-    number = value if isinstance(value, int) and not isinstance(value, bool) else _number(value)
+    number = value if isinstance(value, int) and not isinstance(value, bool) else number_of(value)
     return int(number) if number is not None and abs(number) < 2**63 and number == int(number) else None
 
 
-def _amount(value: object) -> int | None:
+def amount_of(value: object) -> int | None:
     """A whole number from 0 that fits the tables' columns."""
     number = _whole(value)
     return number if number is not None and 0 <= number < 2**31 else None
@@ -58,9 +58,9 @@ def _person(value: object) -> str:
 
 
 Identity = Annotated[str, BeforeValidator(_identity)]
-Number = Annotated[float | None, BeforeValidator(_number)]
+Number = Annotated[float | None, BeforeValidator(number_of)]
 Whole = Annotated[int | None, BeforeValidator(_whole)]
-Amount = Annotated[int | None, BeforeValidator(_amount)]
+Amount = Annotated[int | None, BeforeValidator(amount_of)]
 Word = Annotated[int | str | None, BeforeValidator(_word)]
 PersonId = Annotated[str, BeforeValidator(_person)]
 Text = Annotated[str, BeforeValidator(clean_text)]

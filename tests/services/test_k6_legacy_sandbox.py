@@ -301,7 +301,7 @@ def test_every_parameter_of_the_manual_is_sent_where_the_service_has_use_for_it(
     list(service.iter_runs(stage.began - timedelta(days=1), None, {run.test_external_id: external_id}))
     service.get_runs([external_id], run.test_external_id)
     service.find_shared("ab12")
-    service.open_archive(external_id)
+    assert b"".join(service.open_archive(external_id).chunks)
     stage.tell("fail", path_contains="/loadtests/v2/runs/", times=1, status=404)
     service.get_run(external_id)
     stage.tell("fail", path_contains="/cloud/v5/load_tests", times=1, status=404)
