@@ -72,6 +72,11 @@ def run_numbers(run: Run) -> Mapping[str, float]:
     return row.numbers if row else {}
 
 
+def latest_values(run: Run) -> dict[str, float]:
+    """The last value of each chart, by its name."""
+    return {row.name: row.points[-1][1] for row in run.series.all() if row.points}
+
+
 def metrics_of(run: Run, kind: str) -> QuerySet[RunMetric]:
     """The slowest requests first; else by name."""
     rows = run.runmetrics.filter(kind=kind)

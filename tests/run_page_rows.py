@@ -1,7 +1,11 @@
-"""Rows for the run page: a failed k6 run, a failed VSTS run with stack traces, a live run, and all that hangs below."""
+"""Rows and helpers for the run page: a failed k6 run, a failed VSTS run with stack traces, a live run, and what hangs below."""
 
 import math
+import re
 from datetime import datetime, timedelta
+
+from django.test import Client
+from django.urls import reverse
 
 from runs.choices import IntentKind, IntentOutcome, MessageLevel, RunResult, RunStatus
 from runs.error_tree import fingerprint
@@ -20,6 +24,8 @@ from runs.models import (
 )
 from tests.rows import NOW, make_account, make_run, make_test
 
+TABS = ("page", "errors", "thresholds", "metrics", "messages", "config", "activity", "raw")
+SCRIPT = "<script>alert(1)</script>"
 TRACE = "   at Shop.Checkout.PlaceOrder(Cart cart) in C:\\src\\Checkout.cs:line 148\n   at Shop.Flow.Run() in Flow.cs"
 
 
@@ -309,3 +315,14 @@ def ask_to_stop(run: Run, name: str, at: datetime, reason: str = "wrong target")
     )
     ControlIntent.objects.filter(pk=intent.pk).update(created_at=at)
     return intent
+
+
+def page(client: Client, run: Run, part: str = "page", /, **query: object) -> str:
+    response = client.get(reverse(f"run_{part}", args=[run.pk]), query)
+    assert response.status_code in (200, 286)
+    return response.content.decode()
+
+
+def text(html: str) -> str:
+    """What a person reads: without tags, spaces collapsed."""
+    return " ".join(re.sub(r"<[^>]*>", " ", html).replace("\u00a0", " ").replace("&#x27;", "'").split())

@@ -9,8 +9,7 @@ from django.urls import reverse
 from runs.error_tree import fingerprint, other_fingerprint, subtype_fingerprint, type_fingerprint
 from runs.models import Run, RunError
 from tests.rows import NOW, make_account, make_run, make_test, make_user
-from tests.run_page_rows import TRACE, add_error, failed_k6_run, failed_vsts_run
-from tests.test_run_page import text
+from tests.run_page_rows import TRACE, add_error, failed_k6_run, failed_vsts_run, text
 
 pytestmark = pytest.mark.django_db
 PANE = {"HX-Request": "true", "HX-Target": "error-pane"}

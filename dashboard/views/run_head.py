@@ -132,7 +132,11 @@ class Head:
         return [_shown_phase(phase, self.run) for phase in life_of(self.run, self.now)]
 
     def key_numbers(self) -> list[KeyNumber]:
-        return key_numbers(self.run, run_details.run_numbers(self.run), self.thresholds)
+        """Of the whole run; while it is not ended and has none, the latest value of each chart."""
+        known = run_details.run_numbers(self.run)
+        if self.run.is_live and not known:
+            return numbers_now(run_details.latest_values(self.run))
+        return key_numbers(self.run, known, self.thresholds)
 
 
 def find_run(pk: int) -> Run:
@@ -183,9 +187,25 @@ def key_numbers(run: Run, known: Mapping[str, float], thresholds: Sequence[RunTh
             _number("Mean rate", three_digits(per_second, "1/s"), f"peak {three_digits(peak)}" if peak else "")
         )
     users = known.get("max_vus", run.virtual_users)
-    if users is not None:
+    # Planned users alone are no number of the run; the line under the title has them.
+    if users is not None and (cells or "max_vus" in known):
         cells.append(KeyNumber("Peak VUs" if "max_vus" in known else "VUs", words.number(users)))
     return cells
+
+
+def numbers_now(latest: Mapping[str, float]) -> list[KeyNumber]:
+    """Where a live run stands: the last point of its charts."""
+    return [
+        _number(label, three_digits(latest[name], unit))
+        for name, label, unit in (
+            ("p95_ms", "p95 now", "ms"),
+            ("avg_ms", "Mean response time now", "ms"),
+            ("errors_per_s", "Errors now", "1/s"),
+            ("rate_per_s", "Rate now", "1/s"),
+            ("vus", "VUs now", ""),
+        )
+        if name in latest
+    ]
 
 
 def _error_cells(
