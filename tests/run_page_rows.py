@@ -1,4 +1,4 @@
-"""Rows and helpers for the run page: a failed k6 run, a failed VSTS run with stack traces, a live run, and what hangs below."""
+"""Rows and helpers for the run page: failed k6 and VSTS runs, a live one, and what hangs below them."""
 
 import math
 import re
