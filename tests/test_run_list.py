@@ -203,6 +203,7 @@ def test_htmx_gets_the_table_and_the_menus_under_the_same_address(client, load_t
     assert "<html" not in html
     assert "<table" in html
     assert '<div id="facets"' in html
+    assert not re.search(r"<tr[^>]*hx-swap-oob", html)  # rows belong to the table, not beside it
     assert response["HX-Push-Url"] == "/runs/?name=check"
     for header in ("HX-Request", "HX-Target"):
         assert header in response["Vary"]

@@ -84,10 +84,14 @@ def freshness(moment: datetime | None, live: bool = False) -> SafeString:
     if not moment:
         return format_html('<span class="chip is-stale">{}Never synced</span>', icon("clock-exclamation"))
     if timezone.now() - moment > STALE_AFTER:
-        return format_html('<span class="chip is-stale">{}Synced {}</span>', icon("clock-exclamation"), reltime(moment))
+        return format_html(
+            '<span class="chip is-stale">{}<span>Synced {}</span></span>', icon("clock-exclamation"), reltime(moment)
+        )
     if live:
-        return format_html('<span class="chip"><span class="dot is-live"></span>Live, {}</span>', reltime(moment))
-    return format_html('<span class="chip">{}Synced {}</span>', icon("circle-check"), reltime(moment))
+        return format_html(
+            '<span class="chip"><span class="dot is-live"></span><span>Live, {}</span></span>', reltime(moment)
+        )
+    return format_html('<span class="chip">{}<span>Synced {}</span></span>', icon("circle-check"), reltime(moment))
 
 
 @cache
