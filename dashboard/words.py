@@ -71,7 +71,9 @@ def result_of(run: Run) -> Pill:
         if getattr(run, "failing", False):
             return Pill("failing", "Failing", "square-x")
         return Pill("not-yet", "Not yet", "circle-dashed")
-    if run.status == RunStatus.FINISHED:
+    if run.status == RunStatus.FINISHED and run.details_at is None:
+        return Pill("not-yet", "Not yet", "circle-dashed")  # ended, but what judges it was not read yet
+    if run.status == RunStatus.FINISHED and not run.results_incomplete and not run.details_error:
         return Pill("none", "No criteria", "circle-minus")
     return Pill("none", "No verdict", "circle-minus")
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from runs.choices import RunResult, RunStatus, StopReason
 from runs.models import Person, RunThreshold, SyncState
-from tests.rows import make_account, make_run, make_test, make_user
+from tests.rows import NOW, make_account, make_run, make_test, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -60,7 +60,22 @@ def row(html: str, run) -> str:
     ],
 )
 def test_status_and_result_are_two_pills(client, load_test, status, result, reason, shown):
-    run = make_run(load_test, status=status, result=result, stop_reason=reason, provider_status="ARCHIVED")
+    words = {"status": status, "result": result, "stop_reason": reason, "provider_status": "ARCHIVED"}
+    run = make_run(load_test, details_at=NOW, **words)
+    client.force_login(make_user("viewer"))
+    assert row(page(client), run).startswith(shown)
+
+
+@pytest.mark.parametrize(
+    ("so_far", "shown"),
+    [
+        ({"details_at": None}, "Finished Not yet"),
+        ({"results_incomplete": True}, "Finished No verdict"),
+        ({"details_error": "Not the documented shape."}, "Finished No verdict"),
+    ],
+)
+def test_only_what_was_read_in_full_can_have_no_criteria(client, load_test, so_far, shown):
+    run = make_run(load_test, result=RunResult.NONE, **{"details_at": NOW, **so_far})
     client.force_login(make_user("viewer"))
     assert row(page(client), run).startswith(shown)
 
