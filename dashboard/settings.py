@@ -171,6 +171,8 @@ LOGGING = {
         "django.server": {"handlers": [], "level": "NOTSET", "propagate": True},
         # These write statements with their values and addresses with their queries: signed links, tokens.
         "django.db.backends": {"level": "INFO"},
+        # Writes everything a template could see, the form token of the page included, where a name is missing.
+        "django.template": {"level": "INFO"},
         "urllib3": {"level": "ERROR"},
     },
 }

@@ -1,0 +1,252 @@
+"""Uses the whole dashboard as an admin would, in a process and a data directory of its own, and keeps what it shows.
+
+`python -m tests.secret_tour DIRECTORY`, with the sandbox's address and the passwords as JSON on standard input. Each
+answer becomes a file in DIRECTORY, as do the texts of errors and every log record before the log's own mask.
+"""
+
+import json
+import logging
+import sys
+import traceback
+import uuid
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import django
+
+django.setup()
+
+import requests  # noqa: E402 (the settings come first)
+from django.core.management import CommandError, call_command  # noqa: E402
+from django.http import HttpResponse  # noqa: E402
+from django.test import Client, override_settings  # noqa: E402
+from django.urls import reverse  # noqa: E402
+
+from runs.choices import RunStatus  # noqa: E402
+from runs.models import Account, ControlIntent, LoadTest, Run  # noqa: E402
+from runs.services import service_for  # noqa: E402
+from runs.services.base import ServiceError, StartWish  # noqa: E402
+
+RUN_TABS = ("page", "live", "errors", "thresholds", "metrics", "messages", "config", "activity", "raw")
+PLAIN_FILES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
+
+
+class Tour:
+    def __init__(self, directory: Path, given: dict[str, Any]):
+        self.directory, self.given = directory, given
+        self.client = Client()
+        self.seen: dict[str, list[int]] = {}
+        self._count = 0
+
+    # -- keeping -------------------------------------------------------------------------------------------------------
+
+    def keep(self, name: str, content: bytes) -> None:
+        self._count += 1
+        (self.directory / f"{self._count:04}-{name}").write_bytes(content)
+
+    def get(self, name: str, /, *args: object, query: str = "", **options: Any) -> HttpResponse:
+        response = self.client.get(reverse(name, args=args) + query, **options)
+        return self._answered(name, response)
+
+    def post(self, name: str, /, *args: object, query: str = "", **data: object) -> HttpResponse:
+        response = self.client.post(reverse(name, args=args) + query, data)
+        self._answered(name, response)
+        if response.status_code == 302:
+            # What a person sees next, with the message about what was done.
+            self._answered("after", self.client.get(response["Location"]))
+        return response
+
+    def _answered(self, name: str, response: HttpResponse) -> HttpResponse:
+        body = b"".join(response.streaming_content) if response.streaming else response.content
+        headers = f"{response.status_code} {response.headers.items()} {response.cookies.output()}\n\n"
+        self.keep(name, headers.encode() + body)
+        self.seen.setdefault(name, []).append(response.status_code)
+        return response
+
+    def sandbox(self, what: str, **body: object) -> None:
+        requests.post(f"{self.given['url']}/__sandbox__/{what}", json=body, timeout=10).raise_for_status()
+
+    def command(self, name: str, /, **options: Any) -> None:
+        """Run a command and keep what it says, its refusal with all that is chained to it too."""
+        out = StringIO()
+        try:
+            call_command(name, stdout=out, stderr=out, **options)
+        except CommandError as problem:
+            out.write("".join(traceback.format_exception(problem)))
+        self.keep(name, out.getvalue().encode())
+
+    # -- the tour ------------------------------------------------------------------------------------------------------
+
+    def sign_in(self) -> None:
+        self.get("sign_in")
+        self.post("sign_in", username="admin", password=self.given["wrong_password"])
+        self.post("sign_in", username="admin", password=self.given["password"])
+
+    def add_accounts(self) -> None:
+        """A good one, one whose token is refused, and forms that are sent back with a token in them."""
+        self.get("account_list")
+        self.get("account_new")
+        account = {"provider": "k6-legacy", "name": "k6-legacy page", "base_url": self.given["url"]}
+        account["credential"] = [f"token={self.given['tokens']['k6-legacy']}"]
+        self.command("add_account", **account | {"base_url": "https://elsewhere.example"})
+        self.command("add_account", **account)
+        self.command("add_account", **account)
+        for provider in ("k6-legacy", "vsts"):
+            query = f"?provider={provider}"
+            token, read_only = self.given["tokens"][provider], self.given["read_only_tokens"][provider]
+            form = {"name": f"{provider} page", "base_url": self.given["url"]}
+            self.get("account_new", query=query)
+            self.post("account_new", query=query, **form, credential_token=read_only, test="1")
+            self.post("account_new", query=query, **form | {"base_url": "ftp://x"}, credential_token=token)
+            self.post("account_new", query=query, **form, credential_token=self.given["wrong_token"], test="1")
+            self.post("account_new", query=query, **form, credential_token=token)  # k6's is there: a taken name
+            refused = form | {"name": f"{provider} refused"}
+            self.post("account_new", query=query, **refused, credential_token=self.given["wrong_token"])
+
+    def control(self) -> None:
+        """Start, stop, and what goes wrong with them."""
+        for account in Account.objects.filter(name__endswith=" page"):
+            load_test = account.load_tests.filter(runs__isnull=False).first()
+            past = load_test.runs.filter(status=RunStatus.FINISHED).first()
+            again = [("test_start", load_test.pk), ("run_start_again", past.pk)]
+            for name, pk in again:
+                self.get(name, pk)
+                self.post(name, pk, **self.entries(past))
+            for hook in ({"status": 400}, {"status": 401}, {"status": 503}):
+                self.sandbox("fail", method="POST", path_contains="/test", **hook)
+                self.post("test_start", load_test.pk, **self.entries(past))
+            self.sandbox("lose_answer", method="POST", path_contains="/test")
+            self.post("test_start", load_test.pk, **self.entries(past))
+            self.get("account_start", account.slug)
+            self.post("account_start", account.slug, **self.entries(past) | {"name": "a new one.loadtest"})
+            live = account.runs.filter(status=RunStatus.RUNNING).first()
+            self.get("run_stop", live.pk)
+            self.sandbox("fail", path_contains=live.external_id, status=403)
+            self.post("run_stop", live.pk, token=uuid.uuid4())
+            self.post("run_stop", live.pk, token=uuid.uuid4(), reason="enough seen")
+        self.leave_and_queue(Run.objects.filter(account__name="vsts page", status=RunStatus.FINISHED).first())
+
+    def entries(self, past: Run) -> dict[str, object]:
+        return {**past.start_values, "token": uuid.uuid4(), "reason": "to compare"}
+
+    def leave_and_queue(self, past: Run) -> None:
+        for name in ("intent_queue", "intent_leave"):
+            self.sandbox("fail", method="PATCH", path_contains="/testruns/", status=400)
+            entries = self.entries(past)
+            self.post("test_start", past.load_test_id, **entries)
+            self.post(name, entries["token"])
+
+    def archives(self) -> None:
+        """A file of each provider, passed through; and a refusal of each, and of the storage behind it."""
+        for provider in ("k6-legacy", "vsts"):
+            run = Run.objects.filter(account__name=f"{provider} page", has_archive=True, status="finished").first()
+            if provider == "k6-legacy":  # somebody has asked k6 for it a while ago
+                url = f"{self.given['url']}/loadtests/v2/runs/{run.external_id}/export"
+                token = {"Authorization": f"Token {self.given['tokens'][provider]}"}
+                requests.post(url, headers=token, timeout=10).raise_for_status()
+                self.sandbox("advance", seconds=60)
+            assert self.post("run_archive", run.pk).status_code == 200
+            for where in (run.external_id, "__blob__"):
+                for status in (401, 404, 503):
+                    self.sandbox("fail", path_contains=where, status=status, times=3 if status == 503 else 1)
+                    self.post("run_archive", run.pk)
+                requests.delete(f"{self.given['url']}/__sandbox__/hooks", timeout=10)
+
+    def pages(self) -> None:
+        self.get("home")
+        self.get("me")
+        self.get("run_list")
+        self.get("run_list", query="?status=finished&result=failed")
+        self.get("run_rows", query="?" + "&".join(f"id={pk}" for pk in Run.objects.values_list("pk", flat=True)[:50]))
+        for kind in ("csv", "json"):
+            self.get("run_export", query=f"?format={kind}")
+        for run in Run.objects.all():
+            self.get("run_raw", run.pk)
+        for run in self.one_of_each_kind():
+            for tab in RUN_TABS:
+                self.get(f"run_{tab}", run.pk)
+        for load_test in LoadTest.objects.all():
+            self.get("test_page", load_test.pk)
+        self.get("test_list")
+        self.get("history")
+        self.get("user_list")
+        self.get("user_new")
+        self.get("user_page", 1)
+        for token in ControlIntent.objects.values_list("token", flat=True):
+            self.get("intent_page", token)
+        for account in Account.objects.all():
+            self.get("account_page", account.slug)
+            self.post("account_sync", account.slug)
+            settings = {"name": account.name, "base_url": account.base_url, "enabled": "on"}
+            self.post("account_test", account.slug, **settings)
+            self.post("account_page", account.slug, form="account", **settings)
+            self.keep("repr", f"{account!r} {account.credentials!r} {account.__dict__!r}".encode())
+
+    def one_of_each_kind(self) -> list[Run]:
+        kinds = {(run.account_id, run.provider_status, run.result): run for run in Run.objects.all()}
+        return list(kinds.values())
+
+    def errors(self) -> None:
+        """The texts of what the services raise, with all that is chained to it."""
+        for provider, token in self.given["tokens"].items():
+            run = Run.objects.filter(account__name=f"{provider} page", has_archive=True, status="finished").first()
+            for status in (302, 400, 401, 403, 404, 429, 503):
+                self.sandbox("fail", path_contains="/", status=status, times=100)
+                self.raised(provider, token, run)
+                requests.delete(f"{self.given['url']}/__sandbox__/hooks", timeout=10)
+            self.sandbox("lose_answer", path_contains="/", times=100)
+            self.raised(provider, token, run)
+            requests.delete(f"{self.given['url']}/__sandbox__/hooks", timeout=10)
+            self.raised(provider, self.given["wrong_token"], run)
+            self.raised(provider, self.given["wrong_token"] + "\n…", run)
+
+    def raised(self, provider: str, token: str, run: Run) -> None:
+        service = service_for(provider, self.given["url"], {"token": token}, waits=(0, 0), deadline_s=5)
+        wish = StartWish(
+            test_external_id=run.load_test.external_id, test_name=run.load_test.name, values=run.start_values, token="t"
+        )
+        calls: list[Callable[[], object]] = [
+            lambda: service.get_run(run.external_id),
+            lambda: list(service.iter_runs(None)),
+            lambda: service.start_step(service.start_steps[0], wish, ""),
+            lambda: service.stop(run.external_id),
+            lambda: service.open_archive(run.external_id),
+            lambda: self.keep("steps", repr(service.test_connection()).encode()),
+        ]
+        for call in calls:
+            try:
+                call()
+            except ServiceError as problem:
+                text = "".join(traceback.format_exception(problem))
+                self.keep("error", f"{problem!r}\n{problem}\n{problem.__dict__}\n{text}".encode())
+                self.seen.setdefault("error", []).append(0)
+
+
+def main() -> None:
+    given = json.load(sys.stdin)
+    directory = Path(sys.argv[1])
+    unmasked = logging.FileHandler(directory / "unmasked.log")
+    unmasked.setFormatter(logging.Formatter("%(name)s %(levelname)s %(message)s"))
+    logging.getLogger().addHandler(unmasked)
+    tour = Tour(directory, given)
+    with override_settings(STORAGES=PLAIN_FILES):
+        tour.command("migrate", verbosity=1)
+        tour.command("create_admin", username="admin")
+        tour.sign_in()
+        tour.add_accounts()
+        tour.command("sync_runs", full=True)
+        tour.control()
+        tour.archives()
+        tour.command("sync_runs")
+        tour.pages()
+        for kind in ("csv", "json"):
+            tour.command("export_runs", format=kind)
+        tour.errors()
+        tour.post("sign_out")
+    (directory / "seen.json").write_text(json.dumps(tour.seen))
+
+
+if __name__ == "__main__":
+    main()
