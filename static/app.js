@@ -35,7 +35,8 @@ document.addEventListener("click", (event) => {
 // A second press while the first is under way does nothing; the server would find the same intent anyway.
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (form.method !== "post") return;
+  // A form whose answer is a file leaves its page standing: it may be sent again.
+  if (form.method !== "post" || form.hasAttribute("data-again")) return;
   if (form.dataset.sent && !form.hasAttribute("hx-post")) event.preventDefault();
   form.dataset.sent = "yes";
 });
