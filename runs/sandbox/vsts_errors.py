@@ -89,7 +89,7 @@ _MANY = tuple(
 _PROFILES = {
     "none": (),
     "some": _SOME + _WARNING,
-    "critical": _SOME[:2] + _CRITICAL,
+    "critical": _SOME[:3] + _CRITICAL,
     "many": _SOME + _MANY,
 }
 
