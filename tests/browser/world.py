@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -49,7 +50,8 @@ class World:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._hands.stdin.close()
+        with suppress(BrokenPipeError):  # it has ended already, which some test will have said
+            self._hands.stdin.close()
         self._hands.wait(30)
         self._hands.stdout.close()
         self._log.close()
