@@ -1,11 +1,15 @@
-"""Where an account may send us: which hosts, which schemes, and which network addresses a name may stand for."""
+"""Where an account may send us: which hosts, which schemes, which network addresses, and the socket to them."""
 
+import contextlib
 import ipaddress
-from collections.abc import Iterable
+import socket
+import threading
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from .base import Refused, UnexpectedAnswer
+from .failures import Passing
 
 # `is_global` calls these global, yet they lead into private networks: NAT64, 6to4, and Azure's own host address.
 _NOT_PUBLIC = tuple(
@@ -100,6 +104,55 @@ def same_origin(url: str, base: Origin, provider: str) -> str:
             "maintainers."
         )
     return url
+
+
+def open_socket(
+    gate: Gate, origin: Origin, resolve: Callable[..., list[tuple]], left: Callable[[], float]
+) -> socket.socket:
+    """A TCP connection to the host of `origin`, at an address the gate allows. `left`: the seconds left for it.
+
+    The address is vetted between the look-up and the connection, so no second look-up can slip in another.
+    """
+    found = _look_up(gate, origin, resolve, left())
+    # One bad address refuses all: a name that answers with both is exactly what a rebinding attack looks like.
+    if not all(gate.allows(origin, address[4][0]) for address in found):
+        raise AddressRefused(
+            f"The host {origin.host} leads to a network that {gate.provider} accounts may not reach; nothing was sent. "
+            "Correct the account's address, or have the host added to PROVIDER_HOSTS."
+        )
+    for family, kind, protocol, _, address in found:
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.settimeout(left())
+            sock.connect(address)
+        except OSError:
+            sock.close()
+            continue
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return sock
+    raise Passing(
+        f"{gate.provider} could not be reached at {origin.host}: no connection. Check that the address is right and "
+        "reachable from this server, then try again."
+    )
+
+
+def _look_up(gate: Gate, origin: Origin, resolve: Callable[..., list[tuple]], seconds: float) -> list[tuple]:
+    """The addresses of a host, within some seconds: the system's own look-up waits for as long as it likes."""
+    answer: list[list[tuple]] = []
+
+    def look_up() -> None:
+        with contextlib.suppress(OSError, UnicodeError):
+            answer.append(resolve(origin.host, origin.port, type=socket.SOCK_STREAM))
+
+    thread = threading.Thread(target=look_up, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if not answer or not answer[0]:
+        raise Passing(
+            f"The host {origin.host} of {gate.provider} could not be found. Check the account's address and this "
+            "server's name service (DNS), then try again."
+        )
+    return answer[0]
 
 
 def _host_and_port(entry: str) -> tuple[str, int | None]:

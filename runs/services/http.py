@@ -19,7 +19,7 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
-from .addresses import AddressRefused, Gate, Origin, same_origin
+from .addresses import AddressRefused, Gate, Origin, open_socket, same_origin
 from .answers import clean_text, parse_json, parse_time
 from .base import Download, ServiceError, Unauthorized, Unavailable, UnexpectedAnswer
 from .failures import Passing, failure, secret_forms
@@ -112,7 +112,9 @@ class _Vetted:
     def _new_conn(self) -> socket.socket:
         call = _current.get()
         origin = Origin(self.scheme, self.host.strip("[]").lower(), self.port)
-        return _connect(call, origin)
+        sock = open_socket(call.http.gate, origin, call.http.resolve, call.left)
+        call.watch(sock.fileno())
+        return sock
 
     def connect(self) -> None:
         super().connect()
@@ -145,52 +147,6 @@ class _Adapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
-
-
-def _resolve(call: _Call, origin: Origin) -> list[tuple]:
-    """getaddrinfo within the deadline (the system's own waits for as long as it likes)."""
-    answer: list[Any] = []
-
-    def look_up() -> None:
-        try:
-            answer.append(call.http.resolve(origin.host, origin.port, type=socket.SOCK_STREAM))
-        except (OSError, UnicodeError) as error:
-            answer.append(error)
-
-    thread = threading.Thread(target=look_up, daemon=True)
-    thread.start()
-    thread.join(call.left())
-    if not answer or isinstance(answer[0], Exception) or not answer[0]:
-        raise Passing(
-            f"The host {origin.host} of {call.http.provider} could not be found. Check the account's address and this "
-            "server's name service (DNS), then try again."
-        )
-    return answer[0]
-
-
-def _connect(call: _Call, origin: Origin) -> socket.socket:
-    found = _resolve(call, origin)
-    # One bad address refuses all: a name that answers with both is exactly what a rebinding attack looks like.
-    if not all(call.http.gate.allows(origin, address[4][0]) for address in found):
-        raise AddressRefused(
-            f"The host {origin.host} leads to a network that {call.http.provider} accounts may not reach; nothing "
-            "was sent. Correct the account's address, or have the host added to PROVIDER_HOSTS."
-        )
-    for family, kind, protocol, _, address in found:
-        sock = socket.socket(family, kind, protocol)
-        try:
-            sock.settimeout(call.left())
-            sock.connect(address)
-        except OSError:
-            sock.close()
-            continue
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        call.watch(sock.fileno())
-        return sock
-    raise Passing(
-        f"{call.http.provider} could not be reached at {origin.host}: no connection. Check that the address is right "
-        "and reachable from this server, then try again."
-    )
 
 
 class Http:
@@ -334,43 +290,43 @@ class Http:
         token = _current.set(call)
         started = time.monotonic()
         status: object = "no answer"
-        error: Exception | None = None
+        trouble = ""
         try:
             response = self._adapter.send(request, stream=True, timeout=call.left(), verify=True, proxies={})
             status = response.status_code
             return response
-        except _NETWORK_ERRORS as caught:
-            error = caught
+        except _NETWORK_ERRORS as error:
+            trouble = _kind(error)
         finally:
             _current.reset(token)
             where = urlsplit(request.url)
             took = (time.monotonic() - started) * 1000
             logger.debug("%s %s%s %s %.0f ms", request.method, where.netloc, where.path, status, took)
         # Raised out here, so that the library's error, which holds the whole URL, is not chained to ours.
-        raise self._trouble(call, error, write)
+        raise self._trouble(call, trouble, write)
 
     def _body(
         self, call: _Call, response: requests.Response, max_bytes: int, *, write: bool, partial: bool = False
     ) -> bytes:
         """The decoded body; past `max_bytes` it raises, or with `partial` is cut off (as is a broken one)."""
         body = bytearray()
-        error: Exception | None = None
+        trouble = ""
         try:
             for piece in response.raw.stream(PIECE, decode_content=True):
                 body += piece
                 if len(body) > max_bytes:
                     break
-        except _NETWORK_ERRORS as caught:
-            error = caught
-        if not partial and (error or call.expired):
-            raise self._trouble(call, error, write)
+        except _NETWORK_ERRORS as error:
+            trouble = _kind(error)
+        if not partial and (trouble or call.expired):
+            raise self._trouble(call, trouble, write)
         if not partial and len(body) > max_bytes:
             self._too_big(max_bytes)
         return bytes(body[:max_bytes])
 
     def _pieces(self, call: _Call, response: requests.Response, max_bytes: int) -> Iterator[bytes]:
         total = 0
-        error: Exception | None = None
+        trouble = ""
         try:
             call.restart()
             for piece in response.raw.stream(PIECE, decode_content=False):
@@ -379,24 +335,24 @@ class Http:
                     self._too_big(max_bytes)
                 yield piece
                 call.restart()
-        except _NETWORK_ERRORS as caught:
-            error = caught
+        except _NETWORK_ERRORS as error:
+            trouble = _kind(error)
         finally:
             response.close()
             call.end()
-        if error or call.expired:
-            raise self._trouble(call, error, write=False)
+        if trouble or call.expired:
+            raise self._trouble(call, trouble, write=False)
 
     # -- errors --------------------------------------------------------------------------------------------------------
 
-    def _trouble(self, call: _Call, error: Exception | None, write: bool) -> ServiceError:
+    def _trouble(self, call: _Call, kind: str, write: bool) -> ServiceError:
         maybe_done = write and call.connected
         advice = "Look whether it was carried out before you try again." if maybe_done else "Try again later."
-        if call.expired or isinstance(error, requests.Timeout):
+        if call.expired or kind == "time":
             return Unavailable(
                 f"{self.provider} did not answer within {self.deadline_s:g} s. {advice}", maybe_done=maybe_done
             )
-        if isinstance(error, requests.exceptions.SSLError):
+        if kind == "certificate":
             return Unavailable(
                 f"{self.provider} could not prove who it is (its TLS certificate is not valid), so nothing was sent. "
                 "Check the account's address, or have the certificate renewed."
@@ -424,6 +380,13 @@ class Http:
             f"The answer of {self.provider} was larger than {max_bytes / 2**20:.0f} MB and was not read to its end. "
             "Ask for less, or report it to Plimsoll's maintainers."
         )
+
+
+def _kind(error: Exception) -> str:
+    """What went wrong below: "time", "certificate" or "connection". The error, which holds the URL, is let go."""
+    if isinstance(error, requests.Timeout):
+        return "time"
+    return "certificate" if isinstance(error, requests.exceptions.SSLError) else "connection"
 
 
 def _length(response: requests.Response) -> int | None:
