@@ -146,6 +146,31 @@ def test_two_possible_runs_are_both_named(operator, account, fake):
     assert (intent.outcome, intent.candidates) == (IntentOutcome.CANNOT_TELL, ["901", "902"])
 
 
+def test_one_run_after_two_lost_starts_is_credited_to_neither(operator, account, fake):
+    for _ in range(2):
+        fake.fail("start", LOST)
+    intents = [start(operator, account), start(operator, account)]
+    fake.has(remote("901", created_at=timezone.now()))
+    sync_later(account, 5)
+    assert {intent.outcome for intent in ControlIntent.objects.all()} == {IntentOutcome.SENT}
+    sync_later(account, LIST_LAG.total_seconds() + 10)
+    for intent in intents:
+        intent.refresh_from_db()
+        assert (intent.outcome, intent.candidates) == (IntentOutcome.CANNOT_TELL, ["901"])
+
+
+def test_two_runs_after_two_lost_starts_are_one_each(operator, account, fake):
+    for _ in range(2):
+        fake.fail("start", LOST)
+    intents = [start(operator, account), start(operator, account)]
+    now = timezone.now()
+    fake.has(remote("901", created_at=now), remote("902", created_at=now + timedelta(seconds=1)))
+    sync_later(account, 5)
+    for intent, external_id in zip(intents, ["901", "902"], strict=True):
+        intent.refresh_from_db()
+        assert (intent.outcome, intent.external_id) == (IntentOutcome.DONE, external_id)
+
+
 def test_runs_of_other_people_and_other_starts_are_no_candidates(operator, account, fake):
     start(operator, account)
     fake.fail("start", LOST)
@@ -203,6 +228,19 @@ def test_a_lost_create_is_found_pending_and_offered_to_be_queued(operator, accou
     intent.refresh_from_db()
     assert (intent.outcome, intent.external_id) == (IntentOutcome.CREATED, "901")
     assert len(fake.asked("create")) == 1
+
+
+def test_a_run_that_carries_the_press_is_the_one_among_many(operator, account, fake, two_steps):
+    fake.fail("create", LOST)
+    intent = start(operator, account)
+    now = timezone.now()
+    fake.has(
+        remote("901", status=RunStatus.CREATED, result=RunResult.NONE, created_at=now, start_token="somebody else's"),
+        remote("902", status=RunStatus.CREATED, result=RunResult.NONE, created_at=now, start_token=str(intent.token)),
+    )
+    sync_later(account, 5)
+    intent.refresh_from_db()
+    assert (intent.outcome, intent.run.external_id) == (IntentOutcome.CREATED, "902")
 
 
 def test_a_lost_queue_is_settled_by_the_runs_status(operator, account, fake, two_steps):

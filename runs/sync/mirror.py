@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Count, Q
 from django.db.models.functions import TruncDate
 
-from runs.choices import ENDED, LIVE, RunResult
+from runs.choices import ENDED, LIVE, IntentKind, RunResult
 from runs.models import Account, DayResult, LoadTest, Person, Run, RunPayload, StatusEvent
 from runs.services.base import RemoteRun, RemoteTest
 
@@ -60,6 +61,7 @@ def save_runs(account: Account, remotes: Sequence[RemoteRun], now: datetime) -> 
         )
         _save_payloads(saved, page)
         _save_events(saved, known, now)
+        _name_started(account, page)
         _touch_tests(saved, page)
         changed = [run for run in saved if _counted_as(run) != _counted_as(known.get(run.external_id))]
         refresh_days(changed + [known[run.external_id] for run in changed if run.external_id in known])
@@ -140,6 +142,18 @@ def _save_events(saved: Sequence[Run], known: dict[str, Run], now: datetime) -> 
         if (old is None and run.status in LIVE) or (old is not None and old.status != run.status):
             events.append(StatusEvent(run=run, status=run.status, provider_status=run.provider_status, seen_at=now))
     StatusEvent.objects.bulk_create(events)
+
+
+def _name_started(account: Account, page: dict[str, RemoteRun]) -> None:
+    """A run that carries the token of one of our button presses is what that press started, beyond doubt."""
+    for remote in page.values():
+        try:
+            token = UUID(remote.start_token)
+        except ValueError:
+            continue  # none, or somebody else's word
+        account.intents.filter(token=token, kind=IntentKind.START, external_id="").update(
+            external_id=remote.external_id
+        )
 
 
 def _touch_tests(saved: Sequence[Run], page: dict[str, RemoteRun]) -> None:

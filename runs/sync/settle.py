@@ -7,8 +7,9 @@ A start whose answer was lost is looked for among the runs of its test that our 
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Q
 
-from runs.choices import ENDED, IntentKind, IntentOutcome, RunStatus
+from runs.choices import ENDED, UNSETTLED, IntentKind, IntentOutcome, RunStatus
 from runs.models import Account, ControlIntent, Person, Run
 from runs.services.base import Person as RemotePerson
 from runs.services.base import RunService
@@ -48,7 +49,7 @@ def settle_intents(account: Account, service: RunService, pass_began: datetime, 
         if intent.kind == IntentKind.STOP:
             _settle_stop(intent, now)
         elif intent.external_id:
-            _settle_made(intent, pass_began, now)
+            _settle_made(intent, service, pass_began, now)
         else:
             _settle_lost_start(intent, service, pass_began, now)
 
@@ -64,34 +65,46 @@ def _settle_stop(intent: ControlIntent, now: datetime) -> None:
         settle(intent, IntentOutcome.DONE, "The run ended by itself before the stop took effect.", now)
 
 
-def _settle_made(intent: ControlIntent, pass_began: datetime, now: datetime) -> None:
-    """The provider named the run; only a later step's answer is missing."""
+def _settle_made(intent: ControlIntent, service: RunService, pass_began: datetime, now: datetime) -> None:
+    """We know which run it is; what became of it is in its status. A queueing may still be under way for a moment."""
     run = Run.objects.filter(account=intent.account, external_id=intent.external_id).first()
     if run is None:
         return
     link_run(intent, run)
     if run.status != RunStatus.CREATED:
         settle(intent, IntentOutcome.DONE, "Started.", now)
-    elif intent.outcome != IntentOutcome.CREATED and pass_began >= intent.sent_at + LIST_LAG:
+    elif intent.outcome == IntentOutcome.CREATED:
+        return
+    elif intent.step != service.start_steps[-1] or pass_began >= intent.sent_at + LIST_LAG:
         settle(intent, IntentOutcome.CREATED, "The run was created, but it is not queued.", now)
 
 
 def _settle_lost_start(intent: ControlIntent, service: RunService, pass_began: datetime, now: datetime) -> None:
+    waited = pass_began >= intent.sent_at + LIST_LAG
     with transaction.atomic():
         found = _made_since(intent, service.whoami())
-        if len(found) == 1:
+        # As many runs as presses without an answer: each press made one, the earliest the earliest.
+        if len(found) == (presses := _lost_presses(intent)):
             link_run(intent, found[0])
             if intent.step != service.start_steps[-1] and found[0].status == RunStatus.CREATED:
                 settle(intent, IntentOutcome.CREATED, "The run was created, but it is not queued.", now)
             else:
                 settle(intent, IntentOutcome.DONE, "It was started: the run was found afterwards.", now)
-        elif found:
+        elif len(found) > presses or (found and waited):
             intent.candidates = [run.external_id for run in found]
             which = ", ".join(f"#{run.shown_number}" for run in found)
-            settle(intent, IntentOutcome.CANNOT_TELL, f"Cannot tell which run this press started: {which}.", now)
-        elif pass_began >= intent.sent_at + LIST_LAG:
+            message = f"Cannot tell whether this press started a run. It may be one of these: {which}."
+            settle(intent, IntentOutcome.CANNOT_TELL, message, now)
+        elif waited:
             message = f"It was not started: {service.label} shows no such run. You can start it again."
             settle(intent, IntentOutcome.NOT_STARTED, message, now)
+
+
+def _lost_presses(intent: ControlIntent) -> int:
+    """How many starts of the intent's test may claim the same runs: sent, this one included, and never answered."""
+    unclear = Q(outcome__in=UNSETTLED) | Q(outcome=IntentOutcome.CANNOT_TELL, settled_at__gte=intent.sent_at)
+    same = {"account": intent.account, "kind": IntentKind.START, "test_name": intent.test_name, "external_id": ""}
+    return ControlIntent.objects.filter(unclear, sent_at__isnull=False, **same).count()
 
 
 def _made_since(intent: ControlIntent, us: RemotePerson | None) -> list[Run]:
