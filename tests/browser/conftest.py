@@ -34,6 +34,14 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield world
 
 
+@pytest.fixture
+def still(world: World) -> Iterator[None]:
+    """The sandbox's clock stands, so that runs stay in the states a test looks at until it calls `world.later`."""
+    world.control("freeze", frozen=True)
+    yield
+    world.control("freeze", frozen=False)
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     path = shutil.which(os.environ.get("CHROMIUM") or "/usr/bin/chromium")

@@ -156,6 +156,7 @@ def test_pages_lead_on_and_back_without_losing_or_repeating_a_run(viewer):
     assert [row.get_attribute("id") for row in viewer.locator(names).all()] == pages[-2]
 
 
+@pytest.mark.usefixtures("still")
 def test_a_live_row_changes_by_itself_and_keeps_the_focus(viewer, world):
     made = world.control("insert_run", provider=VSTS)["external_id"]
     world.sync(VSTS)

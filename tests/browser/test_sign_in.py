@@ -45,6 +45,7 @@ def test_signing_out_closes_every_page(stranger):
     expect(stranger).to_have_url(re.compile(r"/sign-in/\?next=/history/"))
 
 
+@pytest.mark.usefixtures("still")
 def test_a_list_whose_session_ends_while_it_polls_becomes_the_sign_in_page(stranger, world):
     world.control("insert_run", provider=VSTS)
     world.sync(VSTS)
