@@ -12,6 +12,7 @@ from django.urls import reverse
 from runs.choices import RunResult, RunStatus
 from runs.export import KEYS, safe_cell
 from runs.models import Person
+from tests.processes import manage_py
 from tests.rows import make_account, make_run, make_test, make_user
 
 pytestmark = pytest.mark.django_db
@@ -142,3 +143,13 @@ def test_the_page_refuses_what_it_cannot_read(runs, client):
     assert response.status_code == 400
     assert "There is no “foo”" in response.content.decode()
     assert client.get(reverse("run_export"), {"format": "xls"}).status_code == 400
+
+
+@pytest.mark.slow
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path):
+    env = {"DATA_DIR": str(tmp_path)}
+    assert manage_py("migrate", "-v0", **env).wait(60) == 0
+    export = manage_py("export_runs", "--format", "csv", **env)
+    reading, export.stdout = export.stdout, None
+    reading.close()
+    assert export.wait(60) == 0

@@ -1,3 +1,5 @@
+import os
+import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,4 +43,9 @@ class Command(BaseCommand):
         stream = self.stdout._out
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", newline="")  # a terminal's habits must not change the file
-        stream.writelines(pieces)
+        try:
+            stream.writelines(pieces)
+            stream.flush()
+        except BrokenPipeError:
+            # The reader (`| head`) has seen enough; Python would complain once more when it closes standard output.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
