@@ -148,8 +148,7 @@ def test_the_page_refuses_what_it_cannot_read(runs, client):
 @pytest.mark.slow
 def test_a_reader_that_has_seen_enough_is_no_error(tmp_path):
     env = {"DATA_DIR": str(tmp_path)}
-    assert manage_py("migrate", "-v0", **env).wait(60) == 0
+    manage_py("migrate", "-v0", **env).communicate(timeout=60)
     export = manage_py("export_runs", "--format", "csv", **env)
-    reading, export.stdout = export.stdout, None
-    reading.close()
+    export.stdout.close()
     assert export.wait(60) == 0
