@@ -10,31 +10,20 @@ from django.utils import timezone
 from runs import actions
 from runs.choices import IntentOutcome, RunResult, RunStatus
 from runs.models import ControlIntent, Run
-from runs.services import SERVICES
 from runs.services.base import Refused, Unavailable
 from runs.sync import sync_account
 from runs.sync.settle import LIST_LAG
-from tests.fake_service import FakeService, remote
-from tests.rows import make_account, make_user
+from tests.fake_service import remote
+from tests.rows import make_user
 
 pytestmark = pytest.mark.django_db
 LOST = Unavailable("Fake Provider did not answer in time.", maybe_done=True)
 
 
 @pytest.fixture
-def fake(monkeypatch):
-    service = FakeService()
-    monkeypatch.setitem(SERVICES, "fake", service)
-    return service
-
-
-@pytest.fixture
-def account(fake):
-    account = make_account("fake", provider="fake", base_url="https://fake.example")
-    account.seal_credentials({"token": "t"})
-    account.save()
-    sync_account(account)
-    return account
+def account(fake_account):
+    sync_account(fake_account)
+    return fake_account
 
 
 @pytest.fixture

@@ -7,28 +7,17 @@ import time_machine
 
 from runs.choices import IntentOutcome, RunResult, RunStatus
 from runs.models import ControlIntent, RunThreshold
-from runs.services import SERVICES
 from runs.services.base import Refused, Unavailable
-from tests.fake_service import FakeService, remote
+from tests.fake_service import remote
 from tests.pages import HTMX_DIALOG, browser, entered, text_of
-from tests.rows import NOW, make_account, make_run, make_test, make_user
+from tests.rows import NOW, make_run, make_test, make_user
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def fake(monkeypatch):
-    service = FakeService()
-    monkeypatch.setitem(SERVICES, "fake", service)
-    return service
-
-
-@pytest.fixture
-def account(fake):
-    account = make_account(provider="fake", base_url="https://fake.example")
-    account.seal_credentials({"token": "t"})
-    account.save()
-    return account
+def account(fake_account):
+    return fake_account
 
 
 @pytest.fixture

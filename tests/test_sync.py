@@ -9,7 +9,6 @@ from django.utils import timezone
 
 from runs.choices import RunResult, RunStatus
 from runs.models import DayResult, LoadTest, Person, Run, RunError, RunThreshold, StatusEvent, SyncState
-from runs.services import SERVICES
 from runs.services.base import (
     BadRow,
     NotFound,
@@ -24,25 +23,15 @@ from runs.services.base import (
 from runs.sync import request_sync, sync_account
 from runs.sync.passes import LIVE_DETAILS_EVERY
 from runs.tasks import due_accounts
-from tests.fake_service import WHEN, FakeService, remote
+from tests.fake_service import WHEN, remote
 from tests.rows import make_account
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def fake(monkeypatch):
-    service = FakeService()
-    monkeypatch.setitem(SERVICES, "fake", service)
-    return service
-
-
-@pytest.fixture
-def account(fake):
-    account = make_account("fake", provider="fake", base_url="https://fake.example")
-    account.seal_credentials({"token": "t"})
-    account.save()
-    return account
+def account(fake_account):
+    return fake_account
 
 
 def state_of(account):
