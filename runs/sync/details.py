@@ -10,7 +10,7 @@ from runs.error_tree import fingerprint
 from runs.models import Run, RunError, RunMessage, RunMetric, RunSeries, RunThreshold
 from runs.services.base import NotFound, RemoteDetails, RemoteError, RunService, UnexpectedAnswer
 
-from .mirror import refresh_days, save_runs
+from .mirror import fitted, refresh_days, save_runs
 
 
 def read_details(service: RunService, run: Run, now: datetime, fence: Callable[[], None] = lambda: None) -> Run:
@@ -44,31 +44,37 @@ def save_details(run: Run, details: RemoteDetails, now: datetime) -> None:
     messages = {message.external_id: message for message in details.messages}
     RunMessage.objects.bulk_create(
         [
-            RunMessage(
-                run=run, external_id=m.external_id, level=m.level, text=m.text, source=m.source, agent=m.agent,
-                logged_at=m.logged_at,
+            fitted(
+                RunMessage(
+                    run=run, external_id=m.external_id, level=m.level, text=m.text, source=m.source, agent=m.agent,
+                    logged_at=m.logged_at,
+                )
             )
             for m in messages.values()
         ]
     )  # fmt: skip
     RunThreshold.objects.bulk_create(
         [
-            RunThreshold(
-                run=run, metric=t.metric[:300], condition=t.condition[:300], broken=t.broken, value=t.value,
-                limit=t.limit, unit=t.unit,
+            fitted(
+                RunThreshold(
+                    run=run, metric=t.metric, condition=t.condition, broken=t.broken, value=t.value, limit=t.limit,
+                    unit=t.unit,
+                )
             )
             for t in details.thresholds
         ]
     )  # fmt: skip
     RunMetric.objects.bulk_create(
         [
-            RunMetric(run=run, kind=m.kind, name=m.name[:1000], unit=m.unit, numbers=dict(m.numbers))
+            fitted(RunMetric(run=run, kind=m.kind, name=m.name, unit=m.unit, numbers=dict(m.numbers)))
             for m in details.metrics
         ]
     )
     RunSeries.objects.bulk_create(
         [
-            RunSeries(run=run, name=s.name, label=s.label, unit=s.unit, points=[list(point) for point in s.points])
+            fitted(
+                RunSeries(run=run, name=s.name, label=s.label, unit=s.unit, points=[list(point) for point in s.points])
+            )
             for s in {s.name: s for s in details.series}.values()
         ]
     )
@@ -106,10 +112,11 @@ def _merged(run: Run, errors: Iterable[RemoteError]) -> list[RunError]:
         if mark in rows:
             rows[mark].occurrences += error.occurrences
             continue
-        rows[mark] = RunError(
-            run=run, fingerprint=mark, type=error.type[:300], subtype=error.subtype[:300],
-            occurrences=error.occurrences, message=error.message, request=error.request,
-            test_case=error.test_case[:300], scenario=error.scenario[:300], stack_trace=error.stack_trace,
-            last_at=error.last_at,
+        rows[mark] = fitted(
+            RunError(
+                run=run, fingerprint=mark, type=error.type, subtype=error.subtype, occurrences=error.occurrences,
+                message=error.message, request=error.request, test_case=error.test_case, scenario=error.scenario,
+                stack_trace=error.stack_trace, last_at=error.last_at,
+            )
         )  # fmt: skip
     return list(rows.values())

@@ -2,16 +2,19 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from typing import TypeVar
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Count, Q
+from django.db.models import CharField, Count, Model, Q
 from django.db.models.functions import TruncDate
 
 from runs.choices import ENDED, LIVE, IntentKind, RunResult
 from runs.models import Account, DayResult, LoadTest, Person, Run, RunPayload, StatusEvent
 from runs.services.base import RemoteRun, RemoteTest
 
+Row = TypeVar("Row", bound=Model)
+LONGEST_KEY = 300  # of a person, who is found by it again
 # Columns a list may overwrite. All others belong to the details or to what people did here.
 MIRRORED = (
     "load_test", "number", "status", "result", "judged_result", "stop_reason", "provider_status", "provider_substatus",
@@ -31,19 +34,38 @@ TELLING = ("status", "provider_status", "provider_substatus", "provider_result",
 
 def save_tests(account: Account, tests: Iterable[RemoteTest]) -> None:
     """Store load tests by their external id; an empty name keeps the one we have."""
-    rows = {
-        test.external_id: LoadTest(
-            account=account, external_id=test.external_id, name=test.name or f"test {test.external_id}",
-            project=test.project,
-        )
-        for test in tests
-    }  # fmt: skip
-    LoadTest.objects.bulk_create(
-        rows.values(),
-        update_conflicts=True,
-        unique_fields=("account", "external_id"),
-        update_fields=("name", "project"),
-    )
+    found = {test.external_id: test for test in tests}
+    with transaction.atomic():
+        _hold(account)
+        names = dict(account.load_tests.filter(external_id__in=found).values_list("external_id", "name"))
+        LoadTest.objects.bulk_create(
+            [
+                fitted(
+                    LoadTest(
+                        account=account, external_id=key, project=test.project,
+                        name=test.name or names.get(key) or f"test {key}",
+                    )
+                )
+                for key, test in found.items()
+            ],
+            update_conflicts=True, unique_fields=("account", "external_id"), update_fields=("name", "project"),
+        )  # fmt: skip
+
+
+def _hold(account: Account) -> None:
+    """Let no other transaction write runs of this account until ours ends: a sync and a start may be at it together.
+
+    SQLite, which has one writer anyway, ignores it.
+    """
+    list(Account.objects.select_for_update(no_key=True).filter(pk=account.pk).values_list("pk"))
+
+
+def fitted(row: Row) -> Row:
+    """The same row, with texts cut to their columns: a provider may say more than PostgreSQL would take."""
+    for field in row._meta.concrete_fields:
+        if isinstance(field, CharField) and field.max_length and len(getattr(row, field.attname)) > field.max_length:
+            setattr(row, field.attname, getattr(row, field.attname)[: field.max_length - 1] + "…")
+    return row
 
 
 def save_runs(account: Account, remotes: Sequence[RemoteRun], now: datetime) -> list[Run]:
@@ -52,6 +74,7 @@ def save_runs(account: Account, remotes: Sequence[RemoteRun], now: datetime) -> 
     if not page:
         return []
     with transaction.atomic():
+        _hold(account)
         known = {run.external_id: run for run in Run.objects.filter(account=account, external_id__in=page)}
         tests = _tests_for(account, page.values())
         people = _people_for(account, page.values())
@@ -81,9 +104,10 @@ def _row(
     for name in COPIED:
         setattr(row, name, getattr(remote, name))
     row.status, row.result = remote.status, remote.result
-    row.requested_by = people.get(remote.requested_by_id or remote.requested_by)
-    row.stopped_by = people.get(remote.stopped_by_id or remote.stopped_by)
+    row.requested_by = people.get((remote.requested_by_id or remote.requested_by)[:LONGEST_KEY])
+    row.stopped_by = people.get((remote.stopped_by_id or remote.stopped_by)[:LONGEST_KEY])
     row.start_values = dict(remote.start_values) or (old.start_values if old else {})
+    fitted(row)
     if old is None:
         return row
     if old.provider_requested_by_id:
@@ -101,9 +125,9 @@ def _tests_for(account: Account, remotes: Iterable[RemoteRun]) -> dict[str, Load
     tests = {test.external_id: test for test in account.load_tests.filter(external_id__in=wanted)}
     for external_id, name in wanted.items():
         if external_id not in tests:
-            tests[external_id], _ = LoadTest.objects.get_or_create(
-                account=account, external_id=external_id, defaults={"name": name or f"test {external_id}"}
-            )
+            test = LoadTest(account=account, external_id=external_id, name=name or f"test {external_id}")
+            fitted(test).save(force_insert=True)
+            tests[external_id] = test
     return tests
 
 
@@ -113,7 +137,7 @@ def _people_for(account: Account, remotes: Iterable[RemoteRun]) -> dict[str, Per
     for remote in remotes:
         for key, name in ((remote.requested_by_id, remote.requested_by), (remote.stopped_by_id, remote.stopped_by)):
             if key or name:
-                names[key or name] = name or names.get(key, "")
+                names[(key or name)[:LONGEST_KEY]] = name or names.get(key, "")
     people = {person.key: person for person in Person.objects.filter(account=account, key__in=names)}
     for key, name in names.items():
         person = people.get(key)
@@ -123,7 +147,7 @@ def _people_for(account: Account, remotes: Iterable[RemoteRun]) -> dict[str, Per
             continue
         person.name = name or person.name
         person.display = person.display_name()
-        person.save()
+        fitted(person).save()
     return people
 
 
@@ -166,6 +190,7 @@ def _touch_tests(saved: Sequence[Run], page: dict[str, RemoteRun]) -> None:
         if test.last_run_at is None or run.created_at >= test.last_run_at:
             test.last_run_at = run.created_at
             test.name = remote.test_name or test.name
+            fitted(test)
             test.start_values = run.start_values or test.start_values
             test.save(update_fields=["last_run_at", "name", "start_values"])
 
