@@ -6,7 +6,7 @@ import io
 import re
 import zipfile
 
-from . import k6_numbers
+from . import k6_load, k6_numbers
 from .clock import iso
 from .models import K6, VSTS, Run
 from .store import Store
@@ -57,7 +57,7 @@ def _csv(run: Run, now: int) -> str:
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(["metric_name", "timestamp", "metric_value", "method", "status", "url"])
-    load = k6_numbers.load_of(run, now)
+    load = k6_load.load_of(run, now)
     for row in k6_numbers.urls(run, now):
         when = iso(load.end if load else now)
         writer.writerow(["http_reqs", when, row.count, row.method, row.status, row.url])

@@ -7,6 +7,7 @@ from typing import Any
 from . import words
 from .clock import DAY, SECOND, iso
 from .dice import dice
+from .k6_load import CHECKS, SPREAD, course, fit, share_at, sums
 from .lives import K6_ERRORS, K6_OUTCOMES, K6Outcome, k6_life
 from .models import K6, Run, Test
 
@@ -66,13 +67,6 @@ _LIVE = {
     "not_processed": (0, 600),
 }
 
-_THRESHOLDS = (
-    ("http_req_duration: p(95)<{}", "p(95)", 500),
-    ("http_req_failed: rate<0.0{}", "rate", 0.05),
-    ("checks: rate>0.9{}", "rate", 0.95),
-    ("http_reqs: count>{}", "count", 1000),
-)
-
 
 def make_tests(count: int, now: int, seed: int) -> list[Test]:
     tests = []
@@ -103,12 +97,16 @@ def script_of(test: Test) -> str:
 
 
 def threshold_specs(test: Test) -> list[tuple[str, str, float]]:
-    """The thresholds in the test's script: (metric: condition, statistic, limit)."""
-    limit = 300 + int(test.id) % 5 * 100
-    return [
-        (form.format({500: limit, 1000: 1000}.get(value, 5)), stat, limit if value == 500 else value)
-        for form, stat, value in _THRESHOLDS[: 2 + int(test.id) % 3]
-    ]
+    """The thresholds in the test's script: (metric: condition, statistic, limit). Response times always have one."""
+    slow = 300 + int(test.id) % 5 * 100
+    least = max(10, test.made["vus"] * test.made["duration"] // 250)
+    every = (
+        (f"http_req_duration: p(95)<{slow}", "p(95)", slow),
+        ("http_req_failed: rate<0.05", "rate", 0.05),
+        ("checks: rate>0.95", "rate", 0.95),
+        (f"http_reqs: count>{least}", "count", least),
+    )
+    return list(every[: 2 + int(test.id) % 3])
 
 
 def history(tests: list[Test], count: int, now: int, seed: int) -> list[Run]:
@@ -146,16 +144,17 @@ def make_run(
         "error_code": plan.error_code,
         "error_detail": words.SCRIPT_ERROR if plan.error_code == 8035 else K6_ERRORS.get(plan.error_code),
         "stopped_by_id": rng.choice(words.K6_USER_IDS) if plan.run_status == 5 else None,
-        "thresholds": _thresholds(test, run_id, plan, steps, dates, rng),
+        "thresholds": [] if plan.breached is None else _thresholds(test, run_id),
         "run_process": "UI-Script to Cloud" if run_id % 3 else "k6 to Cloud",
         "public_id": public_id_of(run_id) if run_id % 5 == 0 else None,
         "is_baseline": run_id % 41 == 0,
         "vus_per_instance": 0 if run_id % 2 else 300,
-        "failure_share": rng.choice((0.0, 0.0, 0.002, 0.01)) if not plan.breached else rng.choice((0.03, 0.08, 0.2)),
-        "level": rng.uniform(60, 400),
+        "figures": _figures(test, run_id, plan, plan.share or 1.0, rng),
         "scale": scale,
     }
-    return Run(K6, str(run_id), test.id, run_id, created, steps, dates, made)
+    run = Run(K6, str(run_id), test.id, run_id, created, steps, dates, made)
+    judge(run)
+    return run
 
 
 def public_id_of(run_id: int) -> str:
@@ -163,60 +162,93 @@ def public_id_of(run_id: int) -> str:
     return hashlib.md5(f"public {run_id}".encode(), usedforsecurity=False).hexdigest()
 
 
-def _thresholds(
-    test: Test, run_id: int, plan: K6Outcome, steps: list[list[Any]], dates: dict[str, int], rng: Random
-) -> list[dict[str, Any]]:
-    """What became of each threshold. `tainted_at`: the moment it was crossed, or None."""
-    if plan.breached is None:
-        return []
-    start = dates.get("started", dates["ended"])
-    rows = []
-    for index, (name, stat, limit) in enumerate(threshold_specs(test)):
-        crossed = bool(plan.breached) and (index == 0 or (index == 1 and run_id % 3 == 0))
-        value = limit * (rng.uniform(1.05, 2.5) if crossed == ("<" in name) else rng.uniform(0.3, 0.97))
-        rows.append(
-            {
-                "id": run_id * 10 + index,
-                "name": name,
-                "stat": stat,
-                "value": limit,
-                "calculated_value": round(min(value, 1.0) if stat == "rate" else value, 4),
-                "tainted_at": start + int((dates["ended"] - start) * rng.uniform(0.3, 0.95)) if crossed else None,
-            }
+def _thresholds(test: Test, run_id: int) -> list[dict[str, Any]]:
+    """The run's thresholds, not yet judged. `tainted_at`: the moment it was crossed, or None."""
+    return [
+        {"id": run_id * 10 + index, "name": name, "stat": stat, "value": limit, "tainted_at": None}
+        for index, (name, stat, limit) in enumerate(threshold_specs(test))
+    ]
+
+
+def _figures(test: Test, run_id: int, plan: K6Outcome, lived: float, rng: Random) -> dict[str, Any]:
+    """Figures that make the outcome true once this share of the planned load was lived.
+
+    A broken run is too slow, and every third one fails too often as well. What else its figures break, they break.
+    """
+    limit = threshold_specs(test)[0][2] / SPREAD["p95"]
+    level = limit * rng.uniform(0.4, 0.8)
+    if not plan.breached:
+        return fit(rng, level=level, mean=level, failed=rng.choice((0.0, 0.0, 0.0005, 0.002, 0.0045)), lived=lived)
+    mean, failed, at = rng.uniform(1.06, 1.7), rng.uniform(0.011, 0.045), rng.uniform(0.3, 0.65)
+    if plan.run_status == 8:
+        # Such a run is ended by its threshold, moments after it was crossed.
+        mean, at = rng.uniform(1.01, 1.03), max(at, 0.5)
+    elif run_id % 3 == 0:
+        failed = rng.uniform(0.055, 0.12)
+    return fit(rng, level=level, mean=limit * mean, failed=failed, lived=lived, at=at * lived)
+
+
+def judge(run: Run) -> None:
+    """Set when each threshold is crossed: as soon as its value breaks its condition, or never in this run's load."""
+    start, ended = run.dates.get("started"), run.dates["ended"]
+    for row in run.made["thresholds"]:
+        row["tainted_at"] = None
+        share = None if start is None else _broken_at(run, row, ended)
+        if share is not None:
+            when = start + int(share * run.made["duration"] * SECOND / run.made["scale"])
+            row["tainted_at"] = when if when <= ended else None
+
+
+def _broken_at(run: Run, row: dict[str, Any], ended: int) -> float | None:
+    """The share of the plan at which the threshold is crossed. A least count is judged when the load is over."""
+    limit, metric = row["value"], row["name"].partition(":")[0]
+    if metric == "http_req_duration":
+        return course(run).crossing(ms=SPREAD["p95"], requests=limit)
+    if metric == "http_req_failed":
+        return course(run).crossing(failed=1, requests=limit)
+    if metric == "checks":
+        asked = sum(1 / every for _, every, _ in CHECKS)
+        return course(run).crossing(
+            failed=sum(1 / every for _, every, fails in CHECKS if fails), requests=(1 - limit) * asked
         )
-    return rows
+    total = sums(run, ended)
+    return share_at(run, ended) if int(total.ok) + int(total.failed) <= limit else None
 
 
 def _live_run(test: Test, run_id: int, now: int, state: str, rng: Random) -> Run:
     """A run that is in this state now, and stays in it for some minutes of the real clock."""
     age, duration = _LIVE[state]
     created = now - age * SECOND - rng.randrange(SECOND)
-    run = make_run(test, run_id, created, "failed" if state == "failing" else "passed", rng)
+    outcome = "failed" if state == "failing" else "passed"
+    run = make_run(test, run_id, created, outcome, rng)
     stay = now + (240 + rng.randrange(600)) * SECOND
     if state in ("processing", "not_processed"):
-        ended = now - 20 * SECOND
-        run.created = ended - (run.made["duration"] + 90) * SECOND
-        run.dates = {"started": run.created + 90 * SECOND, "ended": ended}
-        word = 1 if state == "processing" else 0
-        run.steps = [[run.created, -2, 0], [run.dates["started"], 2, 0], [ended, 3, word], [stay, 3, 2]]
-        return run
-    waiting = {"created": 0, "validated": 1, "queued": 2, "initializing": 3}.get(state)
-    if waiting is not None:
-        past = [[now - (4 - index) * SECOND, *step[1:]] for index, step in enumerate(run.steps[: waiting + 1])]
-        shift = stay - run.steps[waiting + 1][0]
-        run.dates = {name: when + shift for name, when in run.dates.items()}
-        run.created = past[0][0]
-    else:
+        _just_ended(run, now - 20 * SECOND, 1 if state == "processing" else 0, stay)
+    elif state in ("running", "failing"):
         past = [[created + index * 15 * SECOND, *step[1:]] for index, step in enumerate(run.steps[:5])]
         run.made["duration"] = duration
         started = past[-1][0]
         shift = started + duration * SECOND - run.dates["ended"]
         run.dates = {"started": started, "ended": started + duration * SECOND}
-    run.steps = past + [[when + shift, *rest] for when, *rest in run.steps[len(past) :]]
-    for row in run.made["thresholds"]:
-        if row["tainted_at"] is not None:
-            row["tainted_at"] = now - 60 * SECOND
+        run.steps = past + [[when + shift, *rest] for when, *rest in run.steps[len(past) :]]
+        lived = (now - started) / SECOND / duration
+        run.made["figures"] = _figures(test, run_id, K6_OUTCOMES[outcome], lived, rng)
+    else:
+        waiting = ("created", "validated", "queued", "initializing").index(state)
+        past = [[now - (4 - index) * SECOND, *step[1:]] for index, step in enumerate(run.steps[: waiting + 1])]
+        shift = stay - run.steps[waiting + 1][0]
+        run.dates = {name: when + shift for name, when in run.dates.items()}
+        run.created = past[0][0]
+        run.steps = past + [[when + shift, *rest] for when, *rest in run.steps[len(past) :]]
+    judge(run)
     return run
+
+
+def _just_ended(run: Run, ended: int, processing: int, until: int) -> None:
+    """A life whose load is over and whose numbers are processed, or wait for that, until a moment to come."""
+    run.created = ended - (run.made["duration"] + 90) * SECOND
+    run.dates = {"started": run.created + 90 * SECOND, "ended": ended}
+    run.steps = [[run.created, -2, 0], [run.dates["started"], 2, 0], [ended, 3, processing], [until, 3, 2]]
 
 
 def started_outcome(test: Test, run_id: int, seed: int) -> str:

@@ -1,13 +1,14 @@
 """/loadtests/v2 and v3: thresholds, metrics, series, run overviews, URLs, checks."""
 
-from collections.abc import Callable
 from typing import Any
 
 from .clock import SECOND, iso
 from .k6_app import NOT_FOUND, VALIDATION, legacy_error, routes
-from .k6_numbers import Load, UrlNumbers, checks, hex_id, load_of, overall_trend, shape, thresholds_summary, urls
+from .k6_load import Load, load_of
+from .k6_numbers import UrlNumbers, calculated, checks, hex_id, overall_trend, thresholds_summary, urls
+from .k6_series import METHODS, Group, parts, series
 from .k6_v2 import required_run
-from .k6_view import calculated, tainted
+from .k6_view import tainted
 from .models import K6, Run
 from .store import Store
 from .wire import Reply, Request
@@ -37,16 +38,16 @@ def read_threshold(store: Store, request: Request, key: str) -> Reply:
 
 def _threshold(run: Run, row: dict[str, Any], now: int) -> dict[str, Any]:
     load = load_of(run, now)
-    broken = tainted(row, now)
+    broken, value = tainted(row, now), calculated(run, row, now)
     state = {
         "max_created_at": _spaced(load.end) if load else None,
         "max_time": _spaced(load.end) if load else None,
         "min_time": _spaced(load.start) if load else None,
-        "tainted_value": row["calculated_value"] if broken else None,
+        "tainted_value": value if broken else None,
     }
     return {
         "calc_state": state,
-        "calculated_value": calculated(row, now) if load else 0,
+        "calculated_value": value,
         "id": row["id"],
         "metric_id": f"threshold_{row['id']}",
         "name": row["name"],
@@ -148,16 +149,27 @@ def list_series(store: Store, request: Request) -> Reply:
     return Reply(200, {"k6-serie": rows})
 
 
+_DEFAULTS = {"trend": "avg", "counter": "rps", "gauge": "max", "rate": "rate"}
+_FIGURES = {"rps": "rate", "0.95": "p95", "std": "histogram_stddev"}
+
+
 def _serie(run: Run, metric: dict[str, Any], method: str | None, load: Load, now: int) -> dict[str, Any]:
-    method = method or {"trend": "avg", "counter": "rps", "gauge": "max", "rate": "rate"}[metric["type"]]
-    value = _value_of(run, metric, method, load, now)
+    method = method or _DEFAULTS[metric["type"]]
+    known = METHODS[metric["type"]]
+    figure = known.get(_FIGURES.get(method, method)) or known[_FIGURES.get(_DEFAULTS[metric["type"]], "avg")]
+    group, values = _group(run, metric, now), []
+    moments = _moments(load)
+    for when, part in zip(moments[1:], parts(run, now, moments), strict=True):
+        value = figure(group, part) if group else None
+        if value is not None:
+            values.append({"timestamp": iso(when), "value": round(value, 3)})
     return {
         "agg": {},
         "id": f"{metric['id']}_{method}",
         "method": method,
         "metric_id": metric["id"],
         "test_run_id": int(run.id),
-        "values": [{"timestamp": iso(when), "value": round(value(shape(load, when)), 3)} for when in _moments(load)],
+        "values": values,
     }
 
 
@@ -166,26 +178,16 @@ def _moments(load: Load) -> range:
     return range(load.start, load.end + 1, step)
 
 
-def _value_of(run: Run, metric: dict[str, Any], method: str, load: Load, now: int) -> Callable[[float], float]:
-    """From the share of the full load to the metric's value there."""
-    rows = [row for row in urls(run, now) if metric["url_id"] in (None, row.id)]
-    if metric["type"] == "gauge":
-        return lambda part: part * run.made["vus"]
-    if metric["type"] == "rate":
-        return lambda part: _rate(run, metric, rows, now)
-    if metric["type"] == "counter":
-        total = sum(row.count for row in rows)
-        return lambda part: part * total / max(1, load.seconds)
-    figures = overall_trend(rows)
-    factor = {"0.95": "p95", "p95": "p95", "max": "max", "min": "min", "std": "stdev"}.get(method, "mean")
-    return lambda part: figures[factor] * (0.7 + 0.3 * part)
-
-
-def _rate(run: Run, metric: dict[str, Any], rows: list[UrlNumbers], now: int) -> float:
-    if metric["name"] == "http_req_failed":
-        return sum(row.count for row in rows if not row.ok) / max(1, sum(row.count for row in rows))
-    held = [row for row in checks(run, now) if metric["check_id"] in (None, row["id"])]
-    return sum(row["success"] for row in held) / max(1, sum(row["total"] for row in held))
+def _group(run: Run, metric: dict[str, Any], now: int) -> Group | None:
+    """The series this metric takes together: all of its name, or those of its URL or check."""
+    wanted: dict[str, str] = {}
+    if metric["url_id"]:
+        url = next(row for row in urls(run, now) if row.id == metric["url_id"])
+        wanted = {"url": url.url, "method": url.method, "status": str(url.status)}
+    if metric["check_id"]:
+        wanted = {"check": next(row["name"] for row in checks(run, now) if row["id"] == metric["check_id"])}
+    rows = [row for row in series(run, metric["name"], now) if wanted.items() <= row.labels.items()]
+    return Group(rows) if rows else None
 
 
 @routes.route("GET", "/loadtests/v2/run-overviews")

@@ -4,9 +4,9 @@ import uuid
 from typing import Any
 
 from .k6_app import legacy_error, routes, run_or_refuse, selected
-from .k6_numbers import checks, overall_trend, summary, urls
+from .k6_numbers import calculated, checks, overall_trend, summary, urls
 from .k6_v5 import entities
-from .k6_view import calculated, tainted
+from .k6_view import tainted
 from .models import Run
 from .store import Store
 from .wire import Refusal, Reply, Request
@@ -40,7 +40,7 @@ def list_thresholds(store: Store, request: Request, key: str) -> Reply:
             "name": row["name"],
             "stat": row["stat"],
             "tainted": tainted(row, now),
-            "calculated_value": calculated(row, now),
+            "calculated_value": calculated(run, row, now),
             "value": row["value"],
         }
         for row in run.made["thresholds"]

@@ -5,9 +5,9 @@ from typing import Any
 
 from .clock import SECOND
 from .k6_app import routes, v5_error, v5_run, v5_test
-from .k6_numbers import load_of
+from .k6_load import load_of
 from .k6_query import BadCall, BadQuery, BadSelector, BadType, Query, arguments, query, selector
-from .k6_series import TYPES, Series, evaluate, figure_of, level, series
+from .k6_series import TYPES, Series, evaluate, figure_of, grouped, parts, series
 from .models import K6, Run
 from .store import Store
 from .wire import Reply, Request
@@ -116,7 +116,7 @@ def _labels(runs: list[Run], now: int, metric: str) -> set[str]:
 
 @routes.route("GET", _RUN + r"/query_range_k6\((?P<call>.*)\)")
 def query_range(store: Store, request: Request, key: str, call: str) -> Reply:
-    """A value every `step` seconds. A counter's value is that of its step."""
+    """A value every `step` seconds, of the step before it; none where nothing was measured."""
     run = v5_run(store, key)
     args = _called(call, "query_range_k6", _OF_QUERY | {"step": "int"})
     step = args.get("step", 15)
@@ -127,14 +127,14 @@ def query_range(store: Store, request: Request, key: str, call: str) -> Reply:
     load = load_of(run, now)
     found: dict[str, dict[str, Any]] = {}
     if load and rows:
-        figure = figure_of(asked, kind)
-        span = max(1, load.end - load.start)
+        figure, groups = figure_of(asked, kind), grouped(rows, asked.by)
         first, last = max(load.start, args.get("start", load.start)), min(load.end, args.get("end", load.end))
-        for when in range(first, last + 1, step * SECOND):
-            part = min(1.0, step * SECOND / span) if kind in ("counter", "rate") else 1.0
-            for labels, value in evaluate(rows, asked, figure, load.seconds * part, part):
+        moments = range(first, last + 1, step * SECOND)
+        stretches = parts(run, now, [max(load.start, first - step * SECOND), *moments])
+        for when, part in zip(moments, stretches, strict=True):
+            for labels, value in evaluate(groups, asked, figure, part):
                 entry = found.setdefault(str(labels), _entry(run, args, labels))
-                entry["values"].append([when / SECOND, round(value * level(load, when, kind), 4)])
+                entry["values"].append([when / SECOND, round(value, 4)])
     return _result("matrix", list(found.values()))
 
 
@@ -163,11 +163,10 @@ def _aggregated(run: Run, args: dict[str, Any], now: int, strict: bool = True) -
     load = load_of(run, now)
     if not load or not rows:
         return []
-    span = max(1, load.end - load.start)
     start, end = max(load.start, args.get("start", load.start)), min(load.end, args.get("end", load.end))
-    part = max(0, end - start) / span
+    [part] = parts(run, now, [min(start, end), end])
     entries = []
-    for labels, value in evaluate(rows, asked, figure_of(asked, kind), load.seconds * part, part):
+    for labels, value in evaluate(grouped(rows, asked.by), asked, figure_of(asked, kind), part):
         entries.append(_entry(run, args, labels) | {"values": [[end / SECOND, round(value, 4)]]})
     return entries
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from .clock import iso, iso_or_none
+from .k6_load import mean_at
 from .k6_make import PROJECTS, script_of, threshold_specs, zone_less
 from .models import K6, Run, Test
 from .planted import sas_query
@@ -21,15 +22,6 @@ def result_status(run: Run, now: int) -> int:
 
 def tainted(threshold: dict[str, Any], now: int) -> bool:
     return threshold["tainted_at"] is not None and threshold["tainted_at"] <= now
-
-
-def calculated(threshold: dict[str, Any], now: int) -> float:
-    """The threshold's value: one on the good side of the limit until it is crossed."""
-    value, limit = threshold["calculated_value"], threshold["value"]
-    below = "<" in threshold["name"]
-    if (value > limit) == below and not tainted(threshold, now):
-        return round(limit * (0.95 if below else 1.02), 4)
-    return value
 
 
 def facts(store: Store, run: Run, now: int) -> dict[str, Any]:
@@ -94,7 +86,7 @@ def run_v2(store: Store, run: Run, now: int, base_url: str, select: str | None =
         "config": config(store, run),
         "export": export_of(store, run, now, base_url),
         "k6_archive": store.secrets.hex(f"archive {run.id}")[:32] + ".tar",
-        "load_time": round(run.made["level"], 1),
+        "load_time": round(mean_at(run, now), 1),
         "request_builder_config": None,
         "script": script_of(store.tests[K6][run.test]),
         "version": 2,

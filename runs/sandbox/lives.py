@@ -101,9 +101,6 @@ def stop_k6(run: Run, now: int, by: int) -> None:
     ended = now + int(10 * SECOND / scale)
     end_k6(run.steps, run.dates, ended, 5, 2, scale)
     run.made |= {"stopped_by_id": by, "stop_at": now, "error_code": None, "error_detail": None}
-    for threshold in run.made["thresholds"]:
-        if threshold["tainted_at"] is not None and threshold["tainted_at"] > ended:
-            threshold["tainted_at"] = None
 
 
 @dataclass(frozen=True)

@@ -157,6 +157,7 @@ class Store:
 
     def stop_k6(self, run: Run) -> None:
         lives.stop_k6(run, self.clock.now(), k6_make.OWN_USER_ID)
+        k6_make.judge(run)
         self.save_run(run)
 
     def create_vsts(self, name: str, changes: dict[str, Any]) -> Run:
