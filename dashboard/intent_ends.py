@@ -19,7 +19,7 @@ class End:
 
 CHECKING = "It may or may not have {happened}. Plimsoll is checking with {provider}; nothing is sent again."
 NOT_QUEUED = "{provider} holds the run, but it does not begin until it is queued."
-WHICH = "More than one run fits. Nothing is sent again."
+WHICH = "The runs that fit may be somebody else's. Nothing is sent again."
 
 START_ENDS = {
     IntentOutcome.OPEN: End("Not sent yet", "It is about to be sent to {provider}.", "info", "hourglass", True),
@@ -29,7 +29,7 @@ START_ENDS = {
     IntentOutcome.DONE: End("Started", "{provider} started it.", "ok", "circle-check"),
     IntentOutcome.REFUSED: End("Not started", "{provider} refused it.", "error", "ban"),
     IntentOutcome.NOT_STARTED: End("Not started", "{provider} shows no such run.", "error", "ban"),
-    IntentOutcome.CANNOT_TELL: End("Started, but which one?", WHICH, "warning", "help-circle"),
+    IntentOutcome.CANNOT_TELL: End("Cannot tell whether it started", WHICH, "warning", "help-circle"),
     IntentOutcome.LEFT: End("Left as it is", "It was created and never queued.", "info", "circle-minus"),
 }  # fmt: skip
 STOP_ENDS = {
@@ -39,6 +39,7 @@ STOP_ENDS = {
     IntentOutcome.DONE: End("The run has ended", "", "ok", "circle-check"),
     IntentOutcome.REFUSED: End("Not stopped", "{provider} refused it.", "error", "ban"),
     IntentOutcome.NOT_STARTED: End("Not sent", "The stop was never sent.", "error", "ban"),
+    IntentOutcome.CANNOT_TELL: End("Cannot tell whether it stopped", "{provider} lost it.", "warning", "help-circle"),
 }
 
 

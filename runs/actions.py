@@ -23,6 +23,7 @@ from runs.sync.settle import settle
 NO_ANSWER = (
     "No answer: it may or may not have started. Plimsoll is checking with {provider}; nothing is sent again. ({reason})"
 )
+LONGEST_NAME = 150  # in every column that says who did something
 NO_STOP_ANSWER = "No answer: it may or may not stop. Plimsoll watches the run; ask again if it goes on. ({reason})"
 
 
@@ -85,7 +86,7 @@ def _named_test(account: Account, load_test: LoadTest | None, values: dict[str, 
 
 
 def shown_name(user: User) -> str:
-    return user.get_full_name() or user.get_username()
+    return (user.get_full_name() or user.get_username())[:LONGEST_NAME]
 
 
 def _same_press(first: ControlIntent, user: User, kind: IntentKind) -> ControlIntent:
@@ -121,7 +122,8 @@ def _send_steps(intent: ControlIntent, steps: tuple[str, ...]) -> ControlIntent:
 
 def _mark_sent(intent: ControlIntent, step: str) -> bool:
     """Committed before the request leaves, so that nothing can send it again; False if it was settled meanwhile."""
-    marked = ControlIntent.objects.unsettled().filter(pk=intent.pk)
+    # `sent_at` is that of our own last step: another button may have taken the next one over meanwhile.
+    marked = ControlIntent.objects.unsettled().filter(pk=intent.pk, sent_at=intent.sent_at)
     if not marked.update(step=step, outcome=IntentOutcome.SENT, sent_at=timezone.now()):
         intent.refresh_from_db()
         return False
@@ -163,9 +165,11 @@ def queue_created(*, user: User, intent: ControlIntent) -> ControlIntent:
 def leave_created(*, user: User, intent: ControlIntent) -> ControlIntent:
     """Leave a created run as it is at the provider: it will not run, and nothing more is sent."""
     _require(user, intent.account)
-    claimed = ControlIntent.objects.filter(pk=intent.pk, outcome=IntentOutcome.CREATED).exists()
-    if claimed:
-        settle(intent, IntentOutcome.LEFT, f"Left as created by {shown_name(user)}; it was not queued.", timezone.now())
+    ControlIntent.objects.filter(pk=intent.pk, outcome=IntentOutcome.CREATED).update(
+        outcome=IntentOutcome.LEFT, settled_at=timezone.now(),
+        message=f"Left as created by {shown_name(user)}; it was not queued.",
+    )  # fmt: skip
+    intent.refresh_from_db()
     return intent
 
 

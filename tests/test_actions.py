@@ -1,10 +1,12 @@
 """Start and stop: stored first, sent once, and settled by looking."""
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 import time_machine
+from django.db import connection
 from django.utils import timezone
 
 from runs import actions
@@ -243,6 +245,69 @@ def test_a_lost_queue_is_settled_by_the_runs_status(operator, account, fake, two
     assert len(fake.asked("queue")) == 1
 
 
+def test_a_run_queued_by_hand_while_its_start_waits_is_queued_once(operator, account, fake, two_steps, monkeypatch):
+    """The answer to "create" is late: a pass finds the run and offers to queue it, somebody does, and then it comes."""
+    create = fake.start_step
+
+    def late(step, wish, external_id):
+        made = create(step, wish, external_id)
+        if step == "create":
+            fake.has(replace(made, start_token=wish.token, created_at=timezone.now()))
+            sync_later(account, 5)
+            offered = ControlIntent.objects.get()
+            assert offered.outcome == IntentOutcome.CREATED
+            actions.queue_created(user=operator, intent=offered)
+        return made
+
+    monkeypatch.setattr(fake, "start_step", late)
+    start(operator, account)
+    assert ControlIntent.objects.get().outcome == IntentOutcome.DONE
+    assert (len(fake.asked("create")), len(fake.asked("queue"))) == (1, 1)
+
+
+def test_a_pass_does_not_write_over_what_a_button_did_meanwhile(operator, account, fake, monkeypatch):
+    """The pass has chosen a lost start to settle when the start's answer comes after all."""
+    fake.fail("start", LOST)
+    intent = start(operator, account)
+
+    def answered_meanwhile():
+        ControlIntent.objects.filter(pk=intent.pk).update(outcome=IntentOutcome.DONE)
+        return fake.me
+
+    monkeypatch.setattr(fake, "whoami", answered_meanwhile)
+    sync_later(account, LIST_LAG.total_seconds() + 10)
+    intent.refresh_from_db()
+    assert intent.outcome == IntentOutcome.DONE
+
+
+def test_the_provider_is_never_waited_for_inside_a_transaction(operator, account, fake, monkeypatch):
+    """One that is slow would keep SQLite's only writer, and with it every sign-in, start and stop, waiting."""
+    fake.fail("start", LOST)
+    start(operator, account)
+    depths = []
+    monkeypatch.setattr(fake, "whoami", lambda: depths.append(len(connection.savepoint_ids)) or fake.me)
+    here = len(connection.savepoint_ids)
+    sync_later(account, 5)
+    assert depths == [here]
+
+
+def test_a_run_seen_before_the_press_is_not_what_it_started(operator, account, fake):
+    fake.has(
+        remote("901", status=RunStatus.RUNNING, result=RunResult.NONE, created_at=timezone.now() - timedelta(seconds=9))
+    )
+    sync_account(account, full=True)
+    fake.fail("start", LOST)
+    intent = start(operator, account)
+    sync_later(account, LIST_LAG.total_seconds() + 10)
+    intent.refresh_from_db()
+    assert intent.outcome == IntentOutcome.NOT_STARTED
+
+
+def test_a_long_name_of_a_person_fits(operator, account):
+    operator.first_name, operator.last_name = "M" * 150, "S" * 150
+    assert len(start(operator, account).user_name) == 150
+
+
 @pytest.fixture
 def running(account, fake):
     fake.has(remote("1", status=RunStatus.RUNNING, result=RunResult.NONE))
@@ -299,6 +364,14 @@ def test_a_stop_without_an_answer_says_so(operator, fake, running):
     intent = stop(operator, running)
     assert intent.outcome == IntentOutcome.SENT
     assert "may or may not stop" in intent.message
+
+
+def test_a_stop_of_a_run_the_provider_then_loses_is_not_waited_for_for_ever(operator, account, fake, running):
+    intent = stop(operator, running)
+    fake.runs.clear()
+    sync_later(account, 5)
+    intent.refresh_from_db()
+    assert intent.outcome == IntentOutcome.CANNOT_TELL
 
 
 def test_the_archive_is_passed_through(operator, fake, running):

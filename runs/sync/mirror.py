@@ -36,7 +36,7 @@ def save_tests(account: Account, tests: Iterable[RemoteTest]) -> None:
     """Store load tests by their external id; an empty name keeps the one we have."""
     found = {test.external_id: test for test in tests}
     with transaction.atomic():
-        _hold(account)
+        hold(account)
         names = dict(account.load_tests.filter(external_id__in=found).values_list("external_id", "name"))
         LoadTest.objects.bulk_create(
             [
@@ -52,8 +52,8 @@ def save_tests(account: Account, tests: Iterable[RemoteTest]) -> None:
         )  # fmt: skip
 
 
-def _hold(account: Account) -> None:
-    """Let no other transaction write runs of this account until ours ends: a sync and a start may be at it together.
+def hold(account: Account) -> None:
+    """Let no other transaction write runs or settle intents of this account until ours ends.
 
     SQLite, which has one writer anyway, ignores it.
     """
@@ -74,7 +74,7 @@ def save_runs(account: Account, remotes: Sequence[RemoteRun], now: datetime) -> 
     if not page:
         return []
     with transaction.atomic():
-        _hold(account)
+        hold(account)
         known = {run.external_id: run for run in Run.objects.filter(account=account, external_id__in=page)}
         tests = _tests_for(account, page.values())
         people = _people_for(account, page.values())

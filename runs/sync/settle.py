@@ -14,6 +14,8 @@ from runs.models import Account, ControlIntent, Person, Run
 from runs.services.base import Person as RemotePerson
 from runs.services.base import RunService
 
+from .mirror import hold
+
 SKEW = timedelta(seconds=30)  # how far a provider's clock may be behind ours
 # The longest a request may still be under way, and a new run may take to show up in the provider's list.
 LIST_LAG = timedelta(seconds=45)
@@ -43,20 +45,38 @@ def settle(intent: ControlIntent, outcome: IntentOutcome, message: str, now: dat
 
 def settle_intents(account: Account, service: RunService, pass_began: datetime, now: datetime) -> None:
     """Settle what a complete pass that began at `pass_began` can tell about this account's open intents."""
-    for intent in account.intents.filter(outcome=IntentOutcome.OPEN, created_at__lt=now - LIST_LAG):
+    never_sent = Q(outcome=IntentOutcome.OPEN, created_at__lt=now - LIST_LAG)
+    open_intents = account.intents.unsettled().filter(never_sent | Q(sent_at__lt=pass_began))
+    lost = open_intents.filter(kind=IntentKind.START, external_id="", sent_at__lt=pass_began)
+    us = service.whoami() if lost.exists() else None  # asked before any transaction: an answer may take its time
+    for pk in list(open_intents.order_by("sent_at").values_list("pk", flat=True)):
+        with transaction.atomic():
+            hold(account)
+            # Read again inside: what a button has sent meanwhile must not be written over.
+            intent = open_intents.select_for_update().filter(pk=pk).first()
+            if intent is not None:
+                _look_at(intent, service, us, pass_began, now)
+
+
+def _look_at(
+    intent: ControlIntent, service: RunService, us: RemotePerson | None, pass_began: datetime, now: datetime
+) -> None:
+    if intent.outcome == IntentOutcome.OPEN:
         settle(intent, IntentOutcome.NOT_STARTED, "It was never sent: Plimsoll was interrupted before.", now)
-    for intent in account.intents.unsettled().filter(sent_at__lt=pass_began).order_by("sent_at"):
-        if intent.kind == IntentKind.STOP:
-            _settle_stop(intent, now)
-        elif intent.external_id:
-            _settle_made(intent, service, pass_began, now)
-        else:
-            _settle_lost_start(intent, service, pass_began, now)
+    elif intent.kind == IntentKind.STOP:
+        _settle_stop(intent, service, now)
+    elif intent.external_id:
+        _settle_made(intent, service, pass_began, now)
+    else:
+        _settle_lost_start(intent, service, us, pass_began, now)
 
 
-def _settle_stop(intent: ControlIntent, now: datetime) -> None:
+def _settle_stop(intent: ControlIntent, service: RunService, now: datetime) -> None:
     run = intent.run
     if run.status not in ENDED:
+        if run.gone_at:
+            message = f"Cannot tell whether it stopped: {service.label} does not know the run any more."
+            settle(intent, IntentOutcome.CANNOT_TELL, message, now)
         return
     if run.status == RunStatus.ABORTED:
         seconds = max(0, round((now - intent.sent_at).total_seconds()))
@@ -79,25 +99,26 @@ def _settle_made(intent: ControlIntent, service: RunService, pass_began: datetim
         settle(intent, IntentOutcome.CREATED, "The run was created, but it is not queued.", now)
 
 
-def _settle_lost_start(intent: ControlIntent, service: RunService, pass_began: datetime, now: datetime) -> None:
+def _settle_lost_start(
+    intent: ControlIntent, service: RunService, us: RemotePerson | None, pass_began: datetime, now: datetime
+) -> None:
     waited = pass_began >= intent.sent_at + LIST_LAG
-    with transaction.atomic():
-        found = _made_since(intent, service.whoami())
-        # As many runs as presses without an answer: each press made one, the earliest the earliest.
-        if len(found) == (presses := _lost_presses(intent)):
-            link_run(intent, found[0])
-            if intent.step != service.start_steps[-1] and found[0].status == RunStatus.CREATED:
-                settle(intent, IntentOutcome.CREATED, "The run was created, but it is not queued.", now)
-            else:
-                settle(intent, IntentOutcome.DONE, "It was started: the run was found afterwards.", now)
-        elif len(found) > presses or (found and waited):
-            intent.candidates = [run.external_id for run in found]
-            which = ", ".join(f"#{run.shown_number}" for run in found)
-            message = f"Cannot tell whether this press started a run. It may be one of these: {which}."
-            settle(intent, IntentOutcome.CANNOT_TELL, message, now)
-        elif waited:
-            message = f"It was not started: {service.label} shows no such run. You can start it again."
-            settle(intent, IntentOutcome.NOT_STARTED, message, now)
+    found = _made_since(intent, us)
+    # As many runs as presses without an answer: each press made one, the earliest the earliest.
+    if len(found) == (presses := _lost_presses(intent)):
+        link_run(intent, found[0])
+        if intent.step != service.start_steps[-1] and found[0].status == RunStatus.CREATED:
+            settle(intent, IntentOutcome.CREATED, "The run was created, but it is not queued.", now)
+        else:
+            settle(intent, IntentOutcome.DONE, "It was started: the run was found afterwards.", now)
+    elif len(found) > presses or (found and waited):
+        intent.candidates = [run.external_id for run in found]
+        which = ", ".join(f"#{run.shown_number}" for run in found)
+        message = f"Cannot tell whether this press started a run. It may be one of these: {which}."
+        settle(intent, IntentOutcome.CANNOT_TELL, message, now)
+    elif waited:
+        message = f"It was not started: {service.label} shows no such run. You can start it again."
+        settle(intent, IntentOutcome.NOT_STARTED, message, now)
 
 
 def _lost_presses(intent: ControlIntent) -> int:
@@ -110,6 +131,7 @@ def _lost_presses(intent: ControlIntent) -> int:
 def _made_since(intent: ControlIntent, us: RemotePerson | None) -> list[Run]:
     """Runs of the intent's test made by our credentials since it was sent, less those other intents account for."""
     runs = Run.objects.filter(account=intent.account, created_at__gte=intent.sent_at - SKEW)
+    runs = runs.exclude(statusevents__seen_at__lt=intent.sent_at)  # those we saw before it was sent
     if intent.load_test_id:
         runs = runs.filter(load_test=intent.load_test)
     else:
