@@ -40,6 +40,10 @@ class Unauthorized(Refused):
     """The provider does not accept the credentials (401) or does not allow this with them (403)."""
 
 
+class Forbidden(Unauthorized):
+    """The credentials are good, but not for this (403)."""
+
+
 class NotFound(ServiceError):
     """Let it go: the provider does not have it (any more)."""
 
@@ -153,7 +157,7 @@ class RemoteMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteThreshold:
-    """A criterion. `broken` None: not judged. `metric` and `condition` as people write them: http_req_duration, p(95)<500."""
+    """A criterion; `broken` None: not judged. Metric, condition as people write them: http_req_duration, p(95)<500."""
 
     metric: str
     condition: str
@@ -165,10 +169,12 @@ class RemoteThreshold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteMetric:
-    """A row of summary numbers. kind: "run" (one row, the whole run), "request", "check", "transaction", "page", "counter".
+    """A row of summary numbers. kind: "run" (one row, the whole run), "request", "check", "transaction", "page" or
+    "counter".
 
-    `numbers` uses these keys where it has them: count, failed, rate_per_s, peak_rate_per_s, min_ms, avg_ms, median_ms, p90_ms, p95_ms,
-    p99_ms, max_ms, passed, error_rate (0..1), max_vus, value (with min and max). Times are milliseconds whatever the provider uses.
+    `numbers` uses these keys where it has them: count, failed, rate_per_s, peak_rate_per_s, min_ms, avg_ms, median_ms,
+    p90_ms, p95_ms, p99_ms, max_ms, passed, error_rate (0..1), max_vus, value (with min and max). Times are milliseconds
+    whatever the provider uses.
     """
 
     kind: str
@@ -179,7 +185,7 @@ class RemoteMetric:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteSeries:
-    """Points of a chart: (seconds since load start, value). name: p95_ms, rate_per_s, errors_per_s, vus, or the counter's own."""
+    """Points of a chart: (seconds since load start, value). name: p95_ms, rate_per_s, errors_per_s, vus, or its own."""
 
     name: str
     label: str
@@ -189,7 +195,7 @@ class RemoteSeries:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteDetails:
-    """Everything below a run, read in one go. `result` is the verdict once the details are known; None leaves the run's own."""
+    """Everything below a run, read in one go. `result`: the verdict once these are known; None leaves the run's own."""
 
     result: RunResult | None = None
     errors: Sequence[RemoteError] = ()
@@ -280,14 +286,19 @@ class RunService(ABC):
     @abstractmethod
     def get_run(self, external_id: str) -> RemoteRun: ...
 
-    def get_runs(self, external_ids: Sequence[str], test_external_id: str = "") -> list[RemoteRun]:
-        """Several runs of one test by id, in as few calls as the provider allows; lost ones are left out."""
-        found = []
+    def get_runs(self, external_ids: Sequence[str], test_external_id: str = "") -> list[RemoteRun | BadRow]:
+        """Several runs of one test by id, in as few calls as the provider allows; lost ones are left out.
+
+        One that exists but cannot be read is a BadRow.
+        """
+        found: list[RemoteRun | BadRow] = []
         for external_id in external_ids:
             try:
                 found.append(self.get_run(external_id))
             except NotFound:
                 continue
+            except (Forbidden, UnexpectedAnswer) as problem:
+                found.append(BadRow(external_id, str(problem)))
         return found
 
     @abstractmethod

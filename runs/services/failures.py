@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from .answers import clean_text
-from .base import NotFound, Refused, ServiceError, Unauthorized, Unavailable, UnexpectedAnswer
+from .base import Forbidden, NotFound, Refused, ServiceError, Unauthorized, Unavailable, UnexpectedAnswer
 
 _QUERY = re.compile(r"(https?://[^\s?#\"'<>]+)[?#][^\s\"'<>]*")
 
@@ -73,7 +73,7 @@ def failure(
     if status == 401 or status in sign_in_statuses:
         return Unauthorized(f"{provider} did not accept the credentials{because}. Enter them again, or make new ones.")
     if status == 403:
-        return Unauthorized(
+        return Forbidden(
             f"{provider} does not allow this with the account's credentials{because}. Give them more rights."
         )
     if status in (404, 410):

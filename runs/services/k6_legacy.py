@@ -240,10 +240,10 @@ class K6LegacyService(RunService):
         except (NotFound, Unauthorized):
             raise error from None
 
-    def get_runs(self, external_ids: Sequence[str], test_external_id: str = "") -> list[RemoteRun]:
+    def get_runs(self, external_ids: Sequence[str], test_external_id: str = "") -> list[RemoteRun | BadRow]:
         if not test_external_id:
             return super().get_runs(external_ids)
-        found: list[RemoteRun] = []
+        found: list[RemoteRun | BadRow] = []
         self._account()
         for begin in range(0, len(external_ids), IDS_PER_CALL):
             ids = [external_id for external_id in external_ids[begin : begin + IDS_PER_CALL] if external_id.isdecimal()]
@@ -253,14 +253,13 @@ class K6LegacyService(RunService):
                 found += super().get_runs(ids)
         return found
 
-    def _runs_by_id(self, ids: Sequence[str], test_id: str) -> list[RemoteRun]:
+    def _runs_by_id(self, ids: Sequence[str], test_id: str) -> list[RemoteRun | BadRow]:
         rows: list[Any] = []
         for fresh, _ in walk_pages(
             lambda page: self.api.runs_v2(test_id=test_id, ids=ids, page=page, page_size=IDS_PER_CALL)
         ):
             rows += fresh
-        items = (self._run(row, test_id) for row in rows)
-        return [run for run in items if isinstance(run, RemoteRun) and run.external_id in ids]
+        return [item for item in (self._run(row, test_id) for row in rows) if item.external_id in ids]
 
     def find_shared(self, public_id: str) -> RemoteRun | None:
         """The run that was shared as `public_id`, if this token can see it."""

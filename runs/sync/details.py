@@ -8,7 +8,16 @@ from django.db import transaction
 from runs.choices import ENDED
 from runs.error_tree import fingerprint
 from runs.models import Run, RunError, RunMessage, RunMetric, RunSeries, RunThreshold
-from runs.services.base import NotFound, RemoteDetails, RemoteError, RunService, UnexpectedAnswer
+from runs.services.base import (
+    Forbidden,
+    NotFound,
+    Refused,
+    RemoteDetails,
+    RemoteError,
+    RunService,
+    Unauthorized,
+    UnexpectedAnswer,
+)
 
 from .mirror import fitted, refresh_days, save_runs
 
@@ -16,7 +25,7 @@ from .mirror import fitted, refresh_days, save_runs
 def read_details(service: RunService, run: Run, now: datetime, fence: Callable[[], None] = lambda: None) -> Run:
     """Ask for one run and everything below it, and store both; `fence` is called in the transaction that stores.
 
-    Unavailable and Unauthorized are the caller's to handle.
+    What is true of the whole provider (Unavailable, credentials not accepted) is the caller's to handle.
     """
     try:
         remote = service.get_run(run.external_id)
@@ -24,14 +33,16 @@ def read_details(service: RunService, run: Run, now: datetime, fence: Callable[[
     except NotFound:
         Run.objects.filter(pk=run.pk).update(gone_at=now)
         return run
-    except UnexpectedAnswer as problem:
+    except (Refused, UnexpectedAnswer) as problem:
+        if isinstance(problem, Unauthorized) and not isinstance(problem, Forbidden):
+            raise
         # One run that cannot be read must not be asked for again on every pass, nor stop the others.
         Run.objects.filter(pk=run.pk).update(details_at=now, details_error=str(problem))
         return run
     with transaction.atomic():
-        fence()
         [run] = save_runs(run.account, [remote], now)
         save_details(run, details, now)
+        fence()
     return run
 
 

@@ -11,10 +11,11 @@ from django.db import transaction
 from django.db.models import OuterRef, Q, Subquery
 from django.utils import timezone
 
+from runs.choices import LIVE, IntentOutcome, RunStatus
 from runs.fields import CredentialsUnusable
 from runs.models import Account, Run, SyncState
 from runs.services import service_for
-from runs.services.base import BadRow, RunService, ServiceError, Unauthorized, Unavailable
+from runs.services.base import BadRow, RemoteRun, RunService, ServiceError, Unauthorized, Unavailable
 
 from .details import read_details
 from .lease import Lease, LeaseLost, claim
@@ -29,6 +30,8 @@ LIVE_DETAILS = 20  # live runs whose numbers are read on each pass …
 LIVE_DETAILS_EVERY = timedelta(seconds=15)  # … and how often at most for each of them
 DETAILS_BUDGET = 200  # ended runs whose details are read on a pass of the worker
 DETAILS_IN_VAIN = 3  # failed reads in a row that end a pass
+UNKNOWN_WATCHED = timedelta(days=1)  # a status we do not know may be one of a run under way
+FORGOTTEN = timedelta(minutes=10)
 BAD_ROWS_KEPT = 50
 
 
@@ -101,12 +104,18 @@ class _Pass:
         )
         self.state = SyncState.objects.get(account=account)
         self.so_far = PassReport()
+        self.in_vain = 0
+        self.untried_left = False
 
     def run(self, service: RunService, full: bool) -> None:
         began = timezone.now()
+        if full:
+            self.account.runs.exclude(details_error="").update(details_at=None, details_error="")
         self._step("tests")
         for tests in service.iter_tests():
-            save_tests(self.account, tests)
+            with transaction.atomic():
+                save_tests(self.account, tests)
+                self.lease.write(phase="tests")
             self._step("tests")
         pass_began = self._read_runs(service, full, began)
         self._ask_for_live_runs(service, pass_began)
@@ -128,7 +137,7 @@ class _Pass:
             resume = {"began": began.isoformat(), "since": since and since.isoformat(), "full": full, "service": {}}
         since = resume["since"] and datetime.fromisoformat(resume["since"])
         self.so_far.pages, self.so_far.runs = resume.get("pages", 0), resume.get("runs", 0)
-        newest = {} if since is None else self._newest_known()
+        newest = {} if since is None else self._newest_known(since)
         for page in service.iter_runs(since, resume["service"] or None, newest):
             self.so_far.pages += 1
             self.so_far.runs += len(page.runs)
@@ -140,24 +149,30 @@ class _Pass:
             self._step("runs")
         return datetime.fromisoformat(resume["began"])
 
-    def _newest_known(self) -> dict[str, str]:
-        """Test -> newest run we hold, by external id."""
-        newest = Run.objects.filter(load_test=OuterRef("pk")).order_by("-created_at", "-id").values("external_id")[:1]
+    def _newest_known(self, since: datetime) -> dict[str, str]:
+        """Test -> newest run we hold, by external id, of the time before `since`, of which we hold all.
+
+        Later ones say nothing about those before them: a run started here is stored before any list has shown it.
+        """
+        newest = Run.objects.filter(load_test=OuterRef("pk"), created_at__lt=since)
+        newest = newest.order_by("-created_at", "-id").values("external_id")[:1]
         tests = self.account.load_tests.annotate(newest=Subquery(newest)).values_list("external_id", "newest")
         return {test: run for test, run in tests if run is not None}
 
     def _ask_for_live_runs(self, service: RunService, pass_began: datetime) -> None:
-        """Runs we hold as live that no page has shown since the pass began."""
+        """Runs we hold as live that no page has shown since the pass began, and those that may be."""
         unseen: dict[str, list[Run]] = {}
-        live = self.account.runs.live().filter(synced_at__lt=pass_began, gone_at=None).select_related("load_test")
-        for run in live:
+        odd = Q(status=RunStatus.UNKNOWN, created_at__gte=pass_began - UNKNOWN_WATCHED)
+        unended = self.account.runs.filter(Q(status__in=LIVE) | odd, synced_at__lt=pass_began, gone_at=None)
+        for run in unended.select_related("load_test"):
             unseen.setdefault(run.load_test.external_id, []).append(run)
         for test, runs in unseen.items():
-            remotes = service.get_runs([run.external_id for run in runs], test)
+            told = service.get_runs([run.external_id for run in runs], test)
             now = timezone.now()
-            lost = {run.external_id for run in runs} - {remote.external_id for remote in remotes}
+            lost = {run.external_id for run in runs} - {row.external_id for row in told}
+            self.so_far.bad += [row for row in told if isinstance(row, BadRow)]
             with transaction.atomic():
-                save_runs(self.account, remotes, now)
+                save_runs(self.account, [row for row in told if isinstance(row, RemoteRun)], now)
                 self.account.runs.filter(external_id__in=lost).update(gone_at=now)
                 self.lease.write(phase="live")
             self._step("live")
@@ -165,32 +180,41 @@ class _Pass:
     def _read_details(self, service: RunService) -> None:
         """Live runs first (people watch them), then ended ones newest first within the budget."""
         stale = Q(details_at=None) | Q(details_at__lt=timezone.now() - LIVE_DETAILS_EVERY)
-        for run in self.account.runs.live().filter(stale, gone_at=None).order_by("-created_at")[:LIVE_DETAILS]:
-            self._read_one(service, run)
+        live = self.account.runs.live().filter(stale, gone_at=None).order_by("-created_at")
+        for pk in list(live.values_list("pk", flat=True)[:LIVE_DETAILS]):
+            self._read_one(service, pk)
         waiting = self.account.runs.without_details()
         self.so_far.details_left = waiting.count()
-        ended = waiting if self.budget is None else waiting[: self.budget]
-        in_vain = 0
-        for pk in list(ended.values_list("pk", flat=True)):
-            try:
-                self._read_one(service, Run.objects.select_related("account", "load_test").get(pk=pk))
-            except Unavailable as problem:
-                # One run that the provider cannot give must not keep the others waiting; a provider that is down must.
-                in_vain += 1
-                if problem.retry_after is not None or in_vain == DETAILS_IN_VAIN:
-                    raise
-                Run.objects.filter(pk=pk).update(details_error=str(problem))
-                continue
-            in_vain = 0
-            self.so_far.details += 1
-            self.so_far.details_left -= 1
+        # Those tried in vain come last: were they the newest, the others would never have their turn.
+        untried = waiting.filter(details_error="").values_list("pk", flat=True)
+        again = waiting.exclude(details_error="").values_list("pk", flat=True)
+        chosen = list(untried[: self.budget])
+        chosen += again[: None if self.budget is None else self.budget - len(chosen)]
+        for pk in chosen:
+            if self._read_one(service, pk):
+                self.so_far.details += 1
+                self.so_far.details_left -= 1
+        self.untried_left = untried.exists()
 
-    def _read_one(self, service: RunService, run: Run) -> None:
+    def _read_one(self, service: RunService, pk: int) -> bool:
+        """Whether it went well. One run that the provider cannot give must not keep the others waiting; a provider
+        that is down must."""
+
         def fence() -> None:
             self.lease.write(phase="details", progress=self._words())
 
-        read_details(service, run, timezone.now(), fence)
+        run = Run.objects.select_related("account", "load_test").get(pk=pk)
+        try:
+            read_details(service, run, timezone.now(), fence)
+        except Unavailable as problem:
+            self.in_vain += 1
+            if problem.retry_after is not None or self.in_vain == DETAILS_IN_VAIN:
+                raise
+            Run.objects.filter(pk=pk).update(details_error=str(problem))
+            return False
+        self.in_vain = 0
         self._step("details")
+        return True
 
     def _step(self, phase: str) -> None:
         self.report(phase, self.so_far)
@@ -202,10 +226,14 @@ class _Pass:
         return f"{words}, details of {self.so_far.details:,}" if self.so_far.details else words
 
     def _interval(self) -> timedelta:
-        if self.so_far.details_left:
+        if self.untried_left:
             return timedelta(0)
-        busy = self.account.runs.live().filter(gone_at=None).exists() or self.account.intents.unsettled().exists()
-        return BUSY if busy else IDLE
+        now = timezone.now()
+        # A run that was made and never queued, or a press that waits for a person, may wait for weeks.
+        forgotten = Q(status=RunStatus.CREATED, created_at__lt=now - FORGOTTEN)
+        live = self.account.runs.live().filter(gone_at=None).exclude(forgotten)
+        asked = self.account.intents.unsettled().exclude(outcome=IntentOutcome.CREATED)
+        return BUSY if live.exists() or asked.exists() else IDLE
 
     def failed(self, problem: ServiceError | CredentialsUnusable) -> None:
         """Keep the sentence for the account's page, and when to try again: not by itself if credentials are refused."""

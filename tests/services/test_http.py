@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from runs.services.base import NotFound, Refused, ServiceError, Unauthorized, Unavailable, UnexpectedAnswer
+from runs.services.base import Forbidden, NotFound, Refused, ServiceError, Unauthorized, Unavailable, UnexpectedAnswer
 from runs.services.http import VERSION, Http
 
 from .faults import drip, endless, hang, raw, reset, response
@@ -171,7 +171,7 @@ def test_credentials_that_cannot_be_sent_are_named_without_showing_them(faults):
     [
         ("400 Bad Request", Refused),
         ("401 Unauthorized", Unauthorized),
-        ("403 Forbidden", Unauthorized),
+        ("403 Forbidden", Forbidden),
         ("404 Not Found", NotFound),
         ("405 Method Not Allowed", Refused),
         ("409 Conflict", Refused),

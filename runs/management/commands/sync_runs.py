@@ -17,7 +17,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--account", metavar="NAME", help="only this account (its name or slug)")
         parser.add_argument(
-            "--full", action="store_true", help="read the whole history again, and the details of every ended run"
+            "--full",
+            action="store_true",
+            help="read the whole history again, and all details not read yet",
         )
 
     def handle(self, *, account: str | None, full: bool, **options: object) -> None:

@@ -1,0 +1,136 @@
+"""One odd run, or one that the provider will not give, never keeps the others from being read."""
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.utils import timezone
+
+from runs.choices import RunResult, RunStatus
+from runs.models import LoadTest, Run, SyncState
+from runs.services.base import Forbidden, Refused, RemoteTest, Unavailable, UnexpectedAnswer
+from runs.sync import sync_account
+from runs.sync.passes import DETAILS_IN_VAIN, IDLE
+from tests.fake_service import remote
+from tests.rows import make_run
+
+LIVE = {"status": RunStatus.RUNNING, "result": RunResult.NONE}
+
+
+@pytest.fixture
+def account(fake_account):
+    return fake_account
+
+
+def wait_of(account):
+    """How long after now the next pass is due."""
+    return SyncState.objects.get(account=account).due_at - timezone.now()
+
+
+def next_day(account, **options):
+    with time_machine.travel(timezone.now() + timedelta(days=1), tick=False):
+        return sync_account(account, **options)
+
+
+def test_a_live_run_that_cannot_be_read_is_named_and_the_pass_goes_on(account, fake):
+    fake.has(remote("1", **LIVE), remote("2", **LIVE))
+    sync_account(account)
+    fake.fail("get", UnexpectedAnswer("Run 1 is odd."))
+    fake.fail("get", UnexpectedAnswer("Run 1 is odd."), after=1)  # asked once more, for its numbers
+    fake.has(remote("1"), remote("2"))
+    report = next_day(account)
+    assert (report.error, [row.external_id for row in report.bad]) == ("", ["1"])
+    odd, other = Run.objects.order_by("external_id")
+    assert (odd.status, odd.gone_at, other.status) == (RunStatus.RUNNING, None, RunStatus.FINISHED)
+
+
+def test_a_run_with_a_status_we_do_not_know_is_asked_for_until_it_ends(account, fake):
+    now = timezone.now()
+    fake.has(remote("1", status=RunStatus.UNKNOWN, result=RunResult.NONE, provider_status="10", created_at=now))
+    sync_account(account)
+    fake.has(remote("1", created_at=now))
+    with time_machine.travel(now + timedelta(hours=2), tick=False):
+        sync_account(account)
+    assert Run.objects.get().status == RunStatus.FINISHED
+
+
+@pytest.mark.parametrize("problem", [Refused("Not this run."), Forbidden("Not with these credentials.")])
+def test_a_run_whose_details_are_refused_says_so_and_the_others_are_read(account, fake, problem):
+    fake.has(remote("1"), remote("2"))
+    fake.fail("details", problem)
+    report = sync_account(account)
+    assert (report.error, report.details_left) == ("", 0)
+    assert dict(Run.objects.values_list("external_id", "details_error")) == {"2": str(problem), "1": ""}
+    assert not SyncState.objects.get(account=account).paused
+
+
+def test_a_full_pass_asks_again_for_details_that_were_refused(account, fake):
+    fake.has(remote("1"))
+    fake.fail("details", Refused("Not now."))
+    sync_account(account)
+    sync_account(account)
+    assert Run.objects.get().details_error == "Not now."
+    sync_account(account, full=True)
+    assert Run.objects.get().details_error == ""
+
+
+def test_runs_tried_in_vain_come_after_the_others(account, fake):
+    fake.has(*(remote(str(n)) for n in range(1, 6)))
+    for _ in range(DETAILS_IN_VAIN):
+        fake.fail("details", Unavailable("Fake Provider failed."))
+    sync_account(account)
+    fake.calls.clear()
+    next_day(account)
+    assert [about for _, about in fake.asked("details")] == ["3", "2", "1", "5", "4"]
+
+
+def test_a_run_that_keeps_failing_does_not_make_the_passes_follow_at_once(account, fake):
+    fake.has(remote("1"))
+    fake.fail("details", Unavailable("Fake Provider failed."))
+    assert sync_account(account).details_left == 1
+    assert wait_of(account) > IDLE / 2
+
+
+def test_details_beyond_the_budget_are_read_at_once(account, fake):
+    fake.has(remote("1"), remote("2"))
+    sync_account(account, details_budget=1)
+    assert wait_of(account) <= timedelta(0)
+
+
+def test_a_live_run_whose_numbers_fail_does_not_keep_ended_ones_waiting(account, fake):
+    fake.has(remote("2", **LIVE), remote("1"))
+    fake.fail("details", Unavailable("Fake Provider failed."))
+    assert sync_account(account).details == 1
+
+
+def test_a_run_created_and_forgotten_is_looked_at_calmly(account, fake):
+    now = timezone.now()
+    fake.has(remote("1", status=RunStatus.CREATED, result=RunResult.NONE, created_at=now - timedelta(days=3)))
+    sync_account(account)
+    assert wait_of(account) > IDLE / 2
+    fake.has(remote("2", status=RunStatus.CREATED, result=RunResult.NONE, created_at=now))
+    sync_account(account)
+    assert wait_of(account) < IDLE / 2
+
+
+def test_a_run_stored_by_a_start_hides_none_that_was_made_before_it(account, fake, monkeypatch):
+    """Its list was not read since: a provider that asks "anything newer than what you hold?" must hear of the older."""
+    now = timezone.now()
+    fake.has(remote("1", created_at=now - timedelta(hours=3)))
+    sync_account(account)
+    make_run(LoadTest.objects.get(), 3, external_id="3", created_at=now, status=RunStatus.FINISHED)
+    asked = []
+    pages = fake.iter_runs
+    monkeypatch.setattr(fake, "iter_runs", lambda *told: asked.append(told[2]) or pages(*told))
+    sync_account(account)
+    assert asked == [{"t1": "1"}]
+
+
+def test_tests_are_not_stored_by_a_worker_that_lost_its_lease(account, fake, monkeypatch):
+    def tests():
+        SyncState.objects.update(epoch=99)
+        yield [RemoteTest(external_id="t9", name="Late")]
+
+    monkeypatch.setattr(fake, "iter_tests", tests)
+    sync_account(account)
+    assert not LoadTest.objects.exists()
