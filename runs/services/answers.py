@@ -65,10 +65,33 @@ def clean_text(value: object, limit: int = 10_000) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
+def number_of(value: object) -> float | None:
+    """A number, also from its text, with room to be multiplied by a thousand; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if abs(number) < 1e300 else None
+
+
+def whole_of(value: object) -> int | None:
+    """A whole number that fits 64 bits, also from its text; None for anything else."""
+    number = value if isinstance(value, int) and not isinstance(value, bool) else number_of(value)
+    return int(number) if number is not None and abs(number) < 2**63 and number == int(number) else None
+
+
+def amount_of(value: object) -> int | None:
+    """A whole number from 0 on that fits the tables' columns; None for anything else."""
+    number = whole_of(value)
+    return number if number is not None and 0 <= number < 2**31 else None
+
+
 def parse_time(text: str | None) -> datetime | None:
     """An ISO 8601 time as an aware UTC datetime: 0 to 7 fraction digits, "Z", offset or none (none is UTC), or compact.
 
-    None for what is empty or unreadable, and for year 1, by which .NET and Go write "no time".
+    None for what is empty or unreadable, and for the years 1 and 9999, by which .NET and Go write "no time".
     """
     if not isinstance(text, str) or len(text) < 8:
         return None
@@ -77,4 +100,4 @@ def parse_time(text: str | None) -> datetime | None:
         time = time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         return None
-    return time if time.year > 1 else None
+    return time if 1 < time.year < 9999 else None

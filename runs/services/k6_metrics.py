@@ -11,10 +11,10 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from .answers import clean_text
+from .answers import amount_of, clean_text, number_of
 from .base import RemoteMetric, RemoteSeries
 from .http import Http
-from .k6_payloads import HttpSummary, amount_of, number_of, object_of, parse, rows_of
+from .k6_payloads import HttpSummary, object_of, parse, rows_of
 
 POINTS = 240  # of one chart; more is more than a screen can show
 NO_ANSWER = "0"  # the status label of a request that got no answer

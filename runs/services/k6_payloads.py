@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from .answers import clean_text, parse_time
+from .answers import amount_of, clean_text, number_of, parse_time, whole_of
 from .base import BadRow, UnexpectedAnswer
 
 LABEL = "Grafana Cloud k6 (legacy API)"
@@ -24,42 +24,21 @@ def _identity(value: object) -> str:
     return str(int(text))
 
 
-def number_of(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if abs(number) < 1e300 else None
-
-
-def _whole(value: object) -> int | None:
-    number = value if isinstance(value, int) and not isinstance(value, bool) else number_of(value)
-    return int(number) if number is not None and abs(number) < 2**63 and number == int(number) else None
-
-
-def amount_of(value: object) -> int | None:
-    """A whole number from 0 that fits the tables' columns."""
-    number = _whole(value)
-    return number if number is not None and 0 <= number < 2**31 else None
-
-
 def _word(value: object) -> int | str | None:
     """A documented number, or whatever stands in its place as text."""
-    number = _whole(value)
+    number = whole_of(value)
     return (clean_text(value, 100) or None) if number is None else number
 
 
 def _person(value: object) -> str:
     """A user's id as text; 0 and null both say "nobody"."""
-    number = _whole(value)
+    number = whole_of(value)
     return clean_text(value, 100) if number is None else str(number) if number else ""
 
 
 Identity = Annotated[str, BeforeValidator(_identity)]
 Number = Annotated[float | None, BeforeValidator(number_of)]
-Whole = Annotated[int | None, BeforeValidator(_whole)]
+Whole = Annotated[int | None, BeforeValidator(whole_of)]
 Amount = Annotated[int | None, BeforeValidator(amount_of)]
 Word = Annotated[int | str | None, BeforeValidator(_word)]
 PersonId = Annotated[str, BeforeValidator(_person)]
@@ -99,7 +78,7 @@ class LoadTest(Item):
     def _ids(cls, value: object) -> tuple[int, ...] | None:
         if not isinstance(value, list):
             return None
-        return tuple(number for number in map(_whole, value) if number is not None)
+        return tuple(number for number in map(whole_of, value) if number is not None)
 
 
 class Run(Item):
@@ -254,7 +233,7 @@ def total_of(data: object) -> int | None:
     if not isinstance(data, dict):
         return None
     meta = data.get("meta")
-    return _whole(data.get("@count", meta.get("count") if isinstance(meta, dict) else None))
+    return whole_of(data.get("@count", meta.get("count") if isinstance(meta, dict) else None))
 
 
 def parse(model: type[T], row: object) -> T | BadRow:

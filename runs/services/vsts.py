@@ -35,6 +35,7 @@ from .base import (
     Unavailable,
     UnexpectedAnswer,
 )
+from .redact import redact_text
 from .vsts_api import HOSTS, START_FIELDS, VstsApi
 from .vsts_counters import (
     GROUPS,
@@ -212,7 +213,11 @@ class VstsService(RunService):
         charts = charted(instances)
         return replace(
             details,
-            metrics=[*run_metric(summary, charts), *summary_metrics(summary), *counter_metrics(instances)],
+            # Addresses of requests are among their names, with whatever stands in their queries.
+            metrics=[
+                replace(metric, name=redact_text(metric.name, self._secrets))
+                for metric in (*run_metric(summary, charts), *summary_metrics(summary), *counter_metrics(instances))
+            ],
             series=self._series(run, charts),
             has_archive=bool(results.resultsUrl) or (run.status in ENDED and is_jmeter(run)),
         )

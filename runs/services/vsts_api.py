@@ -26,6 +26,7 @@ START_FIELDS = (
         "name",
         "Name",
         help="Runs of the same name belong together. Visual Studio's end in .loadtest, JMeter's in .jmx.",
+        max_length=300,
     ),
     Field("test_drop_id", "Test drop id", help="The drop that holds the load test's files.", max_length=100),
     Field("description", "Description", required=False, max_length=DESCRIPTION_LIMIT),

@@ -11,10 +11,10 @@ from pydantic import BeforeValidator, Field
 
 from runs.choices import MessageLevel
 
-from .answers import clean_text
+from .answers import clean_text, number_of
 from .base import RemoteError, RemoteMessage, RemoteThreshold
 from .redact import redact_text
-from .vsts_payloads import Name, Row, Text, Time, Whole, list_of, mappings_of, number_of, rows_of, unexpected, word_of
+from .vsts_payloads import Amount, Name, Row, Text, Time, list_of, mappings_of, rows_of, unexpected, word_of
 
 LEVELS = ("info", "output", "error", "warning", "critical")
 LEVEL = {
@@ -34,7 +34,7 @@ _THRESHOLD = re.compile(
 
 
 class ErrorDetail(Row):
-    occurrences: Whole = None
+    occurrences: Amount = None
     testCaseName: Name = ""
     scenarioName: Name = ""
     request: Text = ""

@@ -4,7 +4,6 @@ Shapes: "Load test types" and "Load test runs" of the VSTS REST API reference. M
 unset date are left out by the service; enum words come in any case or as numbers; an empty identity is nobody.
 """
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -14,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from runs.choices import RunResult, RunStatus, StopReason
 
-from .answers import clean_text, parse_time
+from .answers import amount_of, clean_text, number_of, parse_time, whole_of
 from .base import BadRow, RemoteRun, UnexpectedAnswer
 from .redact import redact, redact_text
 
@@ -58,6 +57,7 @@ PLATFORM = {"msil": "MSIL", "x86": "x86", "amd64": "x64", "x64": "x64"}
 
 RUN_TYPES = ("visualStudioLoadTest", "jMeterLoadTest")
 
+LONGEST_LINK = 500  # a longer one would be cut when it is stored, and lead nowhere
 START_MARK = "plimsoll/"  # before our token in runSourceIdentifier
 _ERROR_CODE = re.compile(r"\bVS\d{5,9}\b")
 
@@ -68,20 +68,6 @@ def word_of(value: object, words: Sequence[str]) -> str:
     if text.isdecimal() and int(text) < len(words):
         return words[int(text)]
     return next((word for word in words if word.lower() == text.lower()), text)
-
-
-def number_of(value: object) -> float | None:
-    """A finite number, also from its text; None for anything else."""
-    try:
-        number = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else math.nan
-    except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
-
-
-def whole_of(value: object) -> int | None:
-    number = number_of(value)
-    return int(number) if number is not None and abs(number) < 2**31 else None
 
 
 def mapping_of(value: object) -> Mapping[str, Any]:
@@ -107,6 +93,7 @@ Name = _text(300)
 Text = _text(10_000)
 Time = Annotated[datetime | None, BeforeValidator(parse_time)]
 Whole = Annotated[int | None, BeforeValidator(whole_of)]
+Amount = Annotated[int | None, BeforeValidator(amount_of)]
 Number = Annotated[float | None, BeforeValidator(number_of)]
 
 
@@ -125,10 +112,8 @@ Who = Annotated[Identity, BeforeValidator(mapping_of)]
 
 
 class RunDetails(Row):
-    duration: Whole = None
-    virtualUserCount: Whole = None
-    coreCount: Whole = None
-    samplingInterval: Whole = None
+    duration: Amount = None
+    virtualUserCount: Amount = None
 
 
 class TestSettings(Row):
@@ -224,6 +209,7 @@ def _run(row: RunRow, created: datetime, payload: Mapping[str, Any], secrets: Se
     name = redact_text(row.name, secrets) or "(no name)"
     note = redact_text(row.description, secrets)
     error_message = redact_text(_abort_text(row.abortMessage), secrets)
+    settings = row.testSettings
     code = _ERROR_CODE.search(error_message)
     loaded = (row.executionStartedDate, row.executionFinishedDate)
     return RemoteRun(
@@ -252,16 +238,16 @@ def _run(row: RunRow, created: datetime, payload: Mapping[str, Any], secrets: Se
         planned_duration_s=row.runSpecificDetails.duration or None,
         virtual_users=row.runSpecificDetails.virtualUserCount or None,
         note=note,
-        web_url=_web_url(row.webResultUrl),
+        web_url=_web_url(redact_text(row.webResultUrl, secrets)),
         error_code=code.group() if code else "",
         error_message=error_message,
         start_values={
             "name": name,
             "test_drop_id": row.testDrop.id,
             "description": note,
-            "setup_command": row.testSettings.setupCommand,
-            "cleanup_command": row.testSettings.cleanupCommand,
-            "host_process_platform": PLATFORM.get(row.testSettings.hostProcessPlatform, ""),
+            "setup_command": redact_text(settings.setupCommand, secrets),
+            "cleanup_command": redact_text(settings.cleanupCommand, secrets),
+            "host_process_platform": PLATFORM.get(settings.hostProcessPlatform, ""),
         },
         start_token=row.runSourceIdentifier.removeprefix(START_MARK)
         if row.runSourceIdentifier.startswith(START_MARK)
@@ -282,4 +268,4 @@ def _abort_text(message: AbortMessage) -> str:
 
 
 def _web_url(url: str) -> str:
-    return url if re.match(r"https?://[^\s\"'<>]+$", url, re.IGNORECASE) and len(url) <= 1000 else ""
+    return url if re.match(r"https?://[^\s\"'<>]+$", url, re.IGNORECASE) and len(url) <= LONGEST_LINK else ""

@@ -24,6 +24,7 @@ from runs.services.http import clean_text, parse_time
         ("0001-01-01T00:00:00Z", None),
         ("0001-01-01T00:00:00+05:00", None),
         ("9999-12-31T23:59:59-05:00", None),
+        ("9999-12-31T23:59:59Z", None),
         ("2015-02-30T00:00:00Z", None),
         ("yesterday", None),
         ("", None),
