@@ -1,7 +1,8 @@
 """The run list's address taken apart: which links add or drop a filter, and the tokens and menus made of them."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from urllib.parse import urlencode
 
@@ -178,6 +179,26 @@ def _facet(form: RunFilterForm, address: Address, key: str) -> Facet:
         for value, label in listed
     ]
     return Facet(key, str(form.fields[key].label), len(texts), options, excluded, len(known) > MENU_PEOPLE)
+
+
+@dataclass(frozen=True, slots=True)
+class DateInput:
+    """An end of the time range. `kind` is "date", or "text" for a time of day, which a date input would cut off."""
+
+    key: str
+    label: str
+    value: str
+
+    @property
+    def kind(self) -> str:
+        return "date" if not self.value or re.fullmatch(r"\d{4}-\d\d-\d\d", self.value) else "text"
+
+
+def date_inputs(address: Address) -> list[DateInput]:
+    """From and to as they stand in the address, to be sent again unchanged."""
+    labels = (("from", "From"), ("to", "To, that day included"))
+    found = [DateInput(key, label, next(iter(address.values.get(key, ())), "")) for key, label in labels]
+    return [replace(end, label="To, not included") if (end.key, end.kind) == ("to", "text") else end for end in found]
 
 
 def _people() -> list[tuple[str, str]]:

@@ -225,6 +225,23 @@ def test_htmx_gets_the_table_and_the_menus_under_the_same_address(client, load_t
     assert "<html" in page(client, "?name=check", **{"HX-Request": "true", "HX-Target": "something-else"})
 
 
+@pytest.mark.parametrize(
+    ("query", "fields"),
+    [
+        ("?from=2026-10-25&to=2026-11-21", [("from", "date", "2026-10-25"), ("to", "date", "2026-11-21")]),
+        (
+            "?from=2026-10-25T00:00:00Z&to=2026-11-22T00:00:00Z",
+            [("from", "text", "2026-10-25T00:00:00Z"), ("to", "text", "2026-11-22T00:00:00Z")],
+        ),
+        ("", [("from", "date", ""), ("to", "date", "")]),
+    ],
+)
+def test_the_form_sends_the_dates_of_the_address_again_as_they_are(client, load_test, query, fields):
+    client.force_login(make_user("viewer"))
+    found = re.findall(r'type="(\w+)" id="(from|to)" name="\2" value="([^"]*)"', page(client, query))
+    assert [(key, kind, value) for kind, key, value in found] == fields
+
+
 def test_a_wrong_filter_is_said_and_shows_no_rows(client, load_test):
     make_run(load_test)
     client.force_login(make_user("viewer"))

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 
 from dashboard.context import Navigation
 from dashboard.forms.run_filters import RunFilterForm
-from dashboard.run_address import Address, facets, tabs, tokens
+from dashboard.run_address import Address, date_inputs, facets, tabs, tokens
 from dashboard.run_rows import columns, counted, narrowest, order_sentence, rows_of
 from runs.actions import shown_name
 from runs.export import FORMATS, exported
@@ -32,6 +32,7 @@ def run_list(request: HttpRequest) -> HttpResponse:
         "form": form,
         "address": address,
         "facets": facets(form, address),
+        "dates": date_inputs(address),
         "moving": form.data.get("started", ""),
         "typed": _typed_name(address),
         **(_found(request, form, address) if form.is_valid() else {"problems": form.sentences()}),
