@@ -85,7 +85,7 @@ def form_field(field: Field, value: str) -> forms.Field:
         return forms.ChoiceField(choices=choices, widget=select, initial=value, **common)
     attrs = {"class": "form-control", "autocomplete": "off"}
     widget: forms.Widget = forms.TextInput(attrs=attrs)
-    if field.multiline:
+    if field.multiline or "\n" in value:  # a one-line input would drop the line breaks of the earlier run
         widget = forms.Textarea(attrs={**attrs, "rows": 2})
     if field.secret:
         widget = forms.PasswordInput(attrs=attrs)

@@ -1,5 +1,7 @@
 """Start and start again: the dialog, its one act, and who may press it."""
 
+import re
+
 import pytest
 
 from runs.choices import IntentOutcome, RunStatus
@@ -173,6 +175,16 @@ def test_a_stored_choice_that_is_not_in_the_list_is_kept_and_said(operator, drop
     page = operator.get(url(drop_test))
     assert entered(page)["host_process_platform"] == "ARM"
     assert "ARM (as before)" in text_of(page)
+
+
+def test_line_breaks_of_an_earlier_description_are_kept(operator, drop_test):
+    drop_test.start_values |= {"description": "nightly\nsecond region"}
+    drop_test.save(update_fields=["start_values"])
+    page = operator.get(url(drop_test))
+    assert re.search(r'<textarea name="description"[^>]*>\s*nightly\nsecond region<', page.content.decode())
+    sent = {**entered(page), "description": "nightly\r\nsecond region"}  # as a browser sends it
+    operator.post(url(drop_test), sent)
+    assert ControlIntent.objects.get().values["description"] == "nightly\nsecond region"
 
 
 def test_start_again_takes_the_settings_of_that_run(operator, drop_test):
