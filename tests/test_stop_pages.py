@@ -46,6 +46,15 @@ def test_the_dialog_names_the_run_how_long_it_ran_and_what_becomes_of_its_result
     assert "Aborted with no verdict" in said
 
 
+def test_a_run_without_load_is_not_measured_against_its_plan(operator, run):
+    run.status, run.load_started_at = RunStatus.QUEUED, None
+    run.save(update_fields=["status", "load_started_at"])
+    with time_machine.travel(NOW, tick=False):
+        said = text_of(operator.get(url(run)))
+    assert "no load yet, 5:00 after it was requested" in said
+    assert "of 30:00" not in said
+
+
 def test_a_run_that_fails_already_may_end_as_failed(operator, run):
     RunThreshold.objects.create(run=run, metric="http_req_duration", condition="p(95)<500", broken=True)
     said = text_of(operator.get(url(run)))

@@ -201,7 +201,7 @@ def _stop_dialog(request: HttpRequest, run: Run, form: StopForm) -> HttpResponse
 
 
 def _began(run: Run) -> datetime:
-    return run.load_started_at or run.started_at or run.created_at
+    return run.load_started_at or run.created_at
 
 
 def intents() -> QuerySet[ControlIntent]:
