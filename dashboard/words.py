@@ -159,6 +159,7 @@ def percent(share: float | None) -> str:
 
 
 def initials(name: str) -> str:
-    """Up to two letters for a person."""
+    """Up to two letters for a person; of "user 760" one, since half a number names nobody."""
     words = [word for word in name.replace(".", " ").replace("-", " ").split() if word[0].isalnum()]
+    words = [word for word in words if word[0].isalpha()] or words
     return "".join(word[0] for word in (words[:1] + words[-1:] if len(words) > 1 else words)).upper() or "?"

@@ -1,6 +1,7 @@
 """Accounts: who may be called, what is stored, and that secrets only go in."""
 
 import io
+import re
 from datetime import timedelta
 
 import pytest
@@ -326,6 +327,10 @@ def test_the_list_says_how_each_sync_does(client, admin, account):
         assert part in html
     assert "3 accounts, 1,284 runs known" in html
     assert 'hx-trigger="every 3s"' in html
+
+
+def test_on_a_phone_the_number_of_runs_says_what_it_counts(client, admin, account):
+    assert re.search(r'<td[^>]* data-label="Runs known">0<', client.get("/accounts/").content.decode())
 
 
 def test_the_list_asks_again_only_while_a_sync_is_under_way(client, admin, account):

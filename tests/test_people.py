@@ -1,10 +1,13 @@
 """People and roles, for admins."""
 
+import re
+
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
+from dashboard.words import initials
 from tests.rows import make_user
 
 pytestmark = pytest.mark.django_db
@@ -109,6 +112,19 @@ def test_the_list_shows_roles_with_a_fixed_number_of_queries(client, admin, djan
     assert "1–50 of 61" in html
     assert html.count('class="name"') == 50
     assert "person-59" in client.get("/users/?page=2").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("name", "letters"),
+    [("Maya Lindqvist", "ML"), ("maya", "M"), ("user 760", "U"), ("760", "7"), ("O'Brien, Niamh", "ON"), ("=(1)", "?")],
+)
+def test_a_persons_letters_are_those_of_their_names(name, letters):
+    assert initials(name) == letters
+
+
+def test_on_a_phone_each_value_says_what_it_is(client, admin):
+    labels = re.findall(r'<td[^>]* data-label="([^"]+)"', client.get("/users/").content.decode())
+    assert labels == ["Signs in as", "Role", "May sign in", "Last signed in"]
 
 
 def test_names_are_escaped(client, admin):
