@@ -87,7 +87,7 @@ def numbers(value: float | None, limit: float | None, unit: str, *, percent: boo
     if value is None:
         return "", "" if bound is None else number(bound, unit)
     exact = _exact(value, percent)
-    places = _places(exact)
+    places = _places(exact, unit)
     while bound is not None and places < MOST_DECIMALS and _side(round(exact, places), bound) != _side(exact, bound):
         places += 1
     return number(round(exact, places), unit), "" if bound is None else number(bound, unit)
@@ -105,7 +105,7 @@ def number(value: Decimal | float, unit: str = "") -> str:
 def three_digits(value: float, unit: str = "") -> str:
     """A measured number where no limit is near: three digits, more for what is larger than 1,000."""
     exact = _exact(value)
-    return number(round(exact, _places(exact)), unit)
+    return number(round(exact, _places(exact, unit)), unit)
 
 
 def part_of_limit(criterion: Criterion) -> float | None:
@@ -186,8 +186,10 @@ def _exact(value: float | Decimal, percent: bool = False) -> Decimal:
     return exact * 100 if percent else exact
 
 
-def _places(value: Decimal) -> int:
-    return max(0, 2 - value.adjusted()) if value else 0
+def _places(value: Decimal, unit: str) -> int:
+    """Enough for three digits; for per cent two decimals at most, as in lists, unless nothing would be left."""
+    places = max(0, 2 - value.adjusted()) if value else 0
+    return min(places, 2) if unit == "%" and round(value, 2) else places
 
 
 def _side(value: Decimal, limit: Decimal) -> int:

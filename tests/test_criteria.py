@@ -132,6 +132,20 @@ def test_how_much_of_its_limit_a_kept_criterion_used(threshold, part):
     assert part_of_limit(threshold) == (None if part is None else pytest.approx(part))
 
 
+@pytest.mark.parametrize(
+    ("value", "limit", "shown"),
+    [
+        (0.806, None, "0.81 %"),
+        (20, None, "20 %"),
+        (11.64, 5, "11.6 %"),
+        (0.0042, None, "0.0042 %"),
+        (0.9996, 1, "0.9996 %"),  # two decimals would stand on the limit
+    ],
+)
+def test_per_cent_have_two_decimals_at_most_where_that_hides_nothing(value, limit, shown):
+    assert plain(numbers(value, limit, "%")[0]) == shown
+
+
 def test_which_criteria_are_about_all_requests():
     assert is_of_all(Threshold("http_req_duration", "p(95)<1"), "http_req_duration")
     assert not is_of_all(Threshold("http_req_duration{name:a}", "p(95)<1"), "http_req_duration")
