@@ -47,8 +47,8 @@ class WantedField(forms.Field):
         if not text.isprintable():
             raise forms.ValidationError("It holds characters that cannot be typed. Write it again.")
         if self.known is not None and text not in dict(self.known):
-            named = ", ".join(value for value, _ in self.known) or "none yet"
-            raise forms.ValidationError(f"There is no “{text}”. There are: {named}.")
+            named = ", ".join(value for value, _ in self.known)
+            raise forms.ValidationError(f"There is no “{text}”." + (f" There are: {named}." if named else ""))
         return text
 
 
