@@ -28,7 +28,7 @@ test: .venv/.installed-dev
 	@chromium="$$(.ci/chromium)" && CHROMIUM="$$chromium" $(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 scale: .venv/.installed-dev
-	$(BIN)/python -m pytest -m scale -n $(WORKERS) $(ARGS)
+	$(BIN)/python -m pytest -m scale -n $(WORKERS) -rP $(ARGS)
 
 # Two steps: the tests of the calls write the document, then those of the document read it.
 api-coverage: .venv/.installed-dev
