@@ -1,11 +1,12 @@
 """The sandbox's figures come from one source: whatever two answers say about a run, they say the same."""
 
+import re
 from datetime import datetime
 
 import pytest
 
 from runs.sandbox.server import Sandbox
-from tests.sandbox_client import K6, NOON
+from tests.sandbox_client import K6, NOON, Vsts
 
 HOLDS = {"<": float.__lt__, ">": float.__gt__}
 
@@ -143,3 +144,98 @@ def test_a_live_k6_run_stands_at_full_load_to_the_last_charted_point(k6):
         rates = chart(k6, run, "http_reqs", "rate", 5)
         assert users[-1] == run["virtual_users"]
         assert rates[-1] > 0.9 * max(rates)
+
+
+# VSTS
+
+RUNS = "/_apis/clt/testruns"
+VALUE = re.compile(r"The value ([\d.]+) (exceeds|is below) the (critical|warning) threshold value of ([\d.]+)\.")
+
+
+@pytest.fixture(scope="module")
+def vsts(sandbox):
+    """A caller, and the VSTS runs that have had load."""
+    client = Vsts(sandbox)
+    client.with_load = [run for run in client.truth() if run["load_started"]]
+    yield client
+    client.http.close()
+
+
+def details_of(vsts, run):
+    """(type, detail) of every error."""
+    tree = vsts.get(f"{RUNS}/{run['external_id']}/errors", detailed="true")
+    return [
+        (kind["typeName"], row) for kind in tree["types"] for sub in kind["subTypes"] for row in sub["errorDetailList"]
+    ]
+
+
+def counters_of(vsts, run):
+    """Per counter its summary and its values, interval by interval."""
+    path = f"{RUNS}/{run['external_id']}"
+    rows = vsts.get(f"{path}/counterinstances", groupNames="Default", includeSummary="true")["value"]
+    asked = [{"counterInstanceId": row["counterInstanceId"]} for row in rows]
+    groups = vsts.call("POST", f"{path}/countersamples", json={"value": asked}).json()["values"]
+    values = [[sample["computedValue"] for sample in group["values"]] for group in groups]
+    return {row["counterName"]: (row["summaryData"], each) for row, each in zip(rows, values, strict=True)}
+
+
+def result_of(vsts, run):
+    return vsts.get(f"{RUNS}/{run['external_id']}/ResultSummary")
+
+
+def test_vsts_requests_errors_and_counters_agree(vsts):
+    for run in vsts.with_load:
+        counters, result = counters_of(vsts, run), result_of(vsts, run)
+        requests, scenario = result["overallRequestSummary"], result["overallScenarioSummary"]
+        (rate, rates), (_, errors) = counters["Requests/Sec"], counters["Errors/Sec"]
+        (time, times), (users, present) = counters["Avg. Response Time"], counters["User Load"]
+        assert requests["totalRequests"] == pytest.approx(sum(rates) * 15, abs=1)
+        assert requests["failedRequests"] == pytest.approx(sum(errors) * 15, abs=1)
+        of_requests = sum(row["occurrences"] for kind, row in details_of(vsts, run) if kind != "ThresholdMessage")
+        assert requests["failedRequests"] == of_requests
+        assert sum(run["errors"].values()) == of_requests + run["errors"].get("ThresholdMessage", 0)
+        assert requests["requestsPerSec"] == pytest.approx(rate["average"], rel=0.002)
+        assert requests["averageResponseTime"] == time["average"]
+        weighted = sum(one * weight for one, weight in zip(times, rates, strict=True)) / sum(rates)
+        assert time["average"] == pytest.approx(weighted, abs=0.0002)
+        assert (min(times), max(times)) == (time["min"], time["max"])
+        assert (users["min"], users["max"]) == (scenario["minUserLoad"], scenario["maxUserLoad"])
+        assert users["max"] == present[-1] <= run["virtual_users"]
+        assert run["ended"] is None or users["max"] == run["virtual_users"]
+
+
+def test_a_vsts_threshold_s_value_is_beyond_its_limit_as_often_as_it_says(vsts):
+    crossed = 0
+    for run in vsts.with_load:
+        times = counters_of(vsts, run)["Avg. Response Time"][1]
+        critical = 0
+        for row in [row for kind, row in details_of(vsts, run) if kind == "ThresholdMessage"]:
+            value, how, level, limit = VALUE.search(row["messageText"]).groups()
+            assert (float(value) > float(limit)) == (how == "exceeds")
+            critical += row["occurrences"] if level == "critical" else 0
+            if "Avg. Response Time" in row["messageText"]:
+                beyond = [time for time in times if time > float(limit)]
+                assert (max(beyond), len(beyond)) == (float(value), row["occurrences"])
+                assert times[0] < float(limit)
+                crossed += 1
+        assert critical == run["critical_threshold_errors"]
+    assert crossed > 2
+
+
+def test_vsts_runs_that_passed_have_few_errors_and_the_others_a_burst_from_some_point_on(vsts):
+    bursts = 0
+    for run in vsts.with_load:
+        requests = result_of(vsts, run)["overallRequestSummary"]
+        share = requests["failedRequests"] / requests["totalRequests"]
+        if not run["critical_threshold_errors"]:
+            assert share <= 0.005
+            continue
+        assert 0.01 <= share <= 0.12
+        errors = counters_of(vsts, run)["Errors/Sec"][1]
+        first = next(n for n, value in enumerate(errors) if value > 0)
+        assert len(errors) * 0.2 < first < len(errors) * 0.75
+        assert errors[first] > 1.2 * sum(errors[first:]) / len(errors[first:])
+        counts = [row["occurrences"] for kind, row in details_of(vsts, run) if kind != "ThresholdMessage"]
+        assert max(counts) > 1.2 * min(counts)
+        bursts += 1
+    assert bursts > 2

@@ -20,7 +20,8 @@ SLICES = 120  # of the plan
 _REQUESTS = 0.4  # of one virtual user in a second
 _SLOWER = 1.6  # how much longer a failed request takes
 _MOST_STRAY = 0.04  # of a slice's requests fail without trouble: less than any limit of a script
-_NOISE = tuple(dice("k6 noise").random() for _ in range(1009))
+_NOISES = 1009
+_NOISE = tuple(dice("k6 noise").random() for _ in range(_NOISES)) * 2
 
 # Percentiles and the like, as multiples of the mean: the same spread of response times everywhere.
 SPREAD = {"min": 0.31, "median": 0.83, "p90": 1.8, "p95": 2.2, "p99": 3.7, "max": 6.4, "stdev": 0.58}
@@ -66,8 +67,8 @@ def _slices(seed: int, at: float | None) -> list[tuple[float, float, float, floa
     at: the share of the plan from which there is trouble, a burst that ebbs but stays. None: only stray failures.
     """
     found = []
-    for n, load in enumerate(_SHAPE):
-        first, second, third = (_NOISE[(seed + step + n) % len(_NOISE)] for step in (0, 337, 673))
+    noise = (_NOISE[seed + step : seed + step + len(_SHAPE)] for step in (0, 337, 673))
+    for n, (load, first, second, third) in enumerate(zip(_SHAPE, *noise, strict=True)):
         trouble, failing = 0.0, float(third > 0.85)
         if at is not None:
             since = n + 1 - at * SLICES
@@ -108,8 +109,7 @@ class Course:
     def crossing(self, *, failed: float = 0.0, ms: float = 0.0, requests: float = 0.0) -> float | None:
         """The share of the plan from which failed × failures + ms × milliseconds reaches requests × requests."""
         before = 0.0
-        for n in range(len(_SHAPE)):
-            ok, bad, ok_ms, bad_ms = (past[n + 1] for past in self._past)
+        for n, (ok, bad, ok_ms, bad_ms) in enumerate(zip(*(past[1:] for past in self._past), strict=True)):
             over = failed * bad + ms * (ok_ms + bad_ms) - requests * (ok + bad)
             if over >= 0:
                 return (n + (before / (before - over) if before < over else 0.0)) / SLICES
@@ -133,7 +133,9 @@ def fit(
 
     at: from where on the plan there is trouble; before it requests take `level` ms. None: no trouble, `mean` is unused.
     """
-    seed = rng.randrange(len(_NOISE))
+    seed = rng.randrange(_NOISES)
+    if at is None and not failed:
+        return {"seed": seed, "at": None, "level": level, "slow": 0.0, "failing": 0.0}
     slices = _slices(seed, at)[: max(1, round(lived * SLICES))]
     requests = sum(count for count, *_ in slices)
     failures = sum(count * failing for count, _, _, failing in slices)

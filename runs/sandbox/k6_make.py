@@ -202,6 +202,8 @@ def judge(run: Run) -> None:
 def _broken_at(run: Run, row: dict[str, Any], ended: int) -> float | None:
     """The share of the plan at which the threshold is crossed. A least count is judged when the load is over."""
     limit, metric = row["value"], row["name"].partition(":")[0]
+    if metric != "http_reqs" and run.made["figures"]["at"] is None:
+        return None
     if metric == "http_req_duration":
         return course(run).crossing(ms=SPREAD["p95"], requests=limit)
     if metric == "http_req_failed":

@@ -1,14 +1,13 @@
 """Counter instances, and their samples in the doubled `values` of the service."""
 
-import zlib
 from dataclasses import dataclass
-from math import ceil
 from typing import Any
 
-from .clock import SECOND, iso_seven
+from .clock import iso_seven
 from .models import Run
 from .store import Store
 from .vsts_app import bad, flag, folded, routes, run_or_refuse
+from .vsts_load import Interval, interval_length, past
 from .wire import Reply, Request
 
 _RUN = "/_apis/clt/testruns/(?P<run_id>[^/]+)"
@@ -69,42 +68,29 @@ def _instance(run: Run, counter: _Counter, summary: bool, now: int) -> dict[str,
         "partOfCounterGroups": list(counter.groups),
     }
     if summary:
-        values = [_value(run, counter, number) for number in range(_intervals(run, now))] or [0.0]
-        average = round(sum(values) / len(values), 4)
-        row["summaryData"] = {"min": min(values), "max": max(values), "average": average}
+        had = past(run, now)
+        values = [_value(counter, interval) for interval in had.intervals] or [0.0]
+        # The average time is that of a request, not of an interval: the busier ones weigh more.
+        timer = counter.kind == "AverageTimer32" and counter.units == "sec"
+        average = had.mean_time * _FACTORS[counter.name] if timer else sum(values) / len(values)
+        row["summaryData"] = {"min": min(values), "max": max(values), "average": round(average, 4)}
     return row
 
 
-def _interval(run: Run) -> int:
-    """The length of an interval on the clock, in microseconds: 15 s of the run's own time."""
-    return int(15 * SECOND / run.made["scale"])
+# How much longer a test or a page takes than one request, and how many of them there are for one.
+_FACTORS = {"Avg. Test Time": 4.0, "Avg. Page Time": 1.6, "Avg. Response Time": 1.0}
+_SHARES = {"Tests/Sec": 0.25, "Pages/Sec": 0.625, "Requests/Sec": 1.0}
 
 
-def _intervals(run: Run, now: int) -> int:
-    """How many intervals have ended so far."""
-    start = run.date("load_started", now)
-    if start is None:
-        return 0
-    return (min(now, run.dates.get("load_ended", now)) - start) // _interval(run)
-
-
-def _value(run: Run, counter: _Counter, number: int) -> float:
+def _value(counter: _Counter, interval: Interval) -> float:
     """The computed value of an interval; the same whenever it is asked for."""
-    ripple = 0.85 + zlib.crc32(f"{run.id}{counter.id}{number}".encode()) % 300 / 1000
-    planned = ceil(run.made["duration"] / 15)
-    users = run.made["virtual_users"] * min(1.0, (number + 1) / max(1, planned * 0.1))
-    level = run.made["level"]
-    full = {
-        "User Load": round(users) / ripple,
-        "Avg. Test Time": level * 4,
-        "Avg. Page Time": level * 1.6,
-        "Avg. Response Time": level,
-        "Tests/Sec": users * 0.2,
-        "Pages/Sec": users * 0.5,
-        "Requests/Sec": users * 0.8,
-        "Errors/Sec": 0.0 if run.made["errors"] == "none" else users * 0.002,
-    }
-    return round(full[counter.name] * ripple, 4)
+    if counter.name == "User Load":
+        return float(interval.users)
+    if counter.name == "Errors/Sec":
+        return interval.errors
+    if counter.name in _FACTORS:
+        return round(interval.time * _FACTORS[counter.name], 4)
+    return round(interval.requests * _SHARES[counter.name], 4)
 
 
 @routes.route("POST", _RUN + "/countersamples")
@@ -128,24 +114,24 @@ def _samples(run: Run, item: dict[str, Any], most: int, now: int) -> dict[str, A
     counter = _BY_ID.get(str(item.get("counterinstanceid")))
     if counter is None:
         raise bad(f"VS1550022: The counter instance '{item.get('counterinstanceid')}' was not found.")
-    first, last, ended = int(item.get("frominterval") or 0), item.get("tointerval"), _intervals(run, now)
-    stop = ended if last is None or int(last) < 0 else min(ended, int(last) + 1)
-    rows = [_sample(run, counter, number) for number in range(first, min(stop, first + most))]
+    first, last, had = int(item.get("frominterval") or 0), item.get("tointerval"), past(run, now).intervals
+    stop = len(had) if last is None or int(last) < 0 else min(len(had), int(last) + 1)
+    rows = [_sample(run, counter, number, had[number]) for number in range(first, min(stop, first + most))]
     return {
         "counterInstanceId": counter.id,
-        "nextRefreshTime": iso_seven(now + _interval(run)),
+        "nextRefreshTime": iso_seven(now + interval_length(run)),
         "count": len(rows),
         "values": rows,
     }
 
 
-def _sample(run: Run, counter: _Counter, number: int) -> dict[str, Any]:
-    value = _value(run, counter, number)
+def _sample(run: Run, counter: _Counter, number: int, interval: Interval) -> dict[str, Any]:
+    value = _value(counter, interval)
     timer = counter.kind == "AverageTimer32"
     return {
         "counterInstanceId": counter.id,
         "intervalNumber": number,
-        "intervalEndDate": iso_seven(run.dates["load_started"] + (number + 1) * _interval(run)),
+        "intervalEndDate": iso_seven(run.dates["load_started"] + (number + 1) * interval_length(run)),
         "rawValue": int(value * _FREQUENCY * 25) if timer else int(value),
         "baseValue": 25 if timer else 0,
         "counterFrequency": _FREQUENCY,

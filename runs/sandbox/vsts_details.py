@@ -9,12 +9,15 @@ from .models import Run
 from .planted import sas_query
 from .store import Store
 from .vsts_app import bad, flag, routes, run_or_refuse
-from .vsts_errors import Tree, error_tree, lived_share
+from .vsts_errors import Tree, error_tree
+from .vsts_load import interval_length, past
 from .vsts_make import identity
 from .wire import Reply, Request
 from .words import LOCATIONS
 
 _RUN = "/_apis/clt/testruns/(?P<run_id>[^/]+)"
+# As multiples of the mean.
+_PERCENTILES = ((50, 0.83), (75, 1.2), (90, 1.8), (95, 2.2), (99, 3.7))
 
 
 @routes.route("GET", _RUN + "/errors")
@@ -88,7 +91,7 @@ def messages(run: Run, now: int) -> list[tuple[int, str, str, str, str]]:
         text = f"> {made['setup_command']}\r\nwarming the cache of <shop.example> … done"
         said.append((started + SECOND, "output", "setupScript", "Agent0", text))
     if "Critical" in error_tree(run, now).get("ThresholdMessage", {}):
-        crossed = run.dates["load_started"] + SECOND
+        crossed = run.dates["load_started"] + (made["figures"]["at"] + 1) * interval_length(run)
         said.append(
             (crossed, "warning", "other", "Agent0", "The processor of Agent0 is above 90 %: numbers may be off.")
         )
@@ -145,13 +148,9 @@ def read_summary(store: Store, request: Request, run_id: str) -> Reply:
     """Totals of the run; times are seconds."""
     run = run_or_refuse(store, run_id)
     now = store.clock.now()
-    made, share = run.made, lived_share(run, now)
-    seconds = made["duration"] * share
-    requests = int(made["virtual_users"] * seconds * 0.8)
-    failed = min(
-        requests, sum(row["occurrences"] for subs in error_tree(run, now).values() for x in subs.values() for row in x)
-    )
-    percentiles = [{"percentile": n, "percentileValue": round(made["level"] * n / 45, 4)} for n in (50, 75, 90, 95, 99)]
+    had = past(run, now)
+    requests, failed, mean = had.requests, had.failed, had.mean_time
+    percentiles = [{"percentile": n, "percentileValue": round(mean * times, 4)} for n, times in _PERCENTILES]
     request_row = {
         "scenarioName": "Scenario1",
         "testName": "PlaceOrder",
@@ -159,8 +158,8 @@ def read_summary(store: Store, request: Request, run_id: str) -> Reply:
         "totalRequests": requests,
         "passedRequests": requests - failed,
         "failedRequests": failed,
-        "requestsPerSec": round(requests / seconds, 3) if seconds else 0,
-        "averageResponseTime": round(made["level"], 4),
+        "requestsPerSec": round(requests / had.seconds, 3) if had.seconds else 0,
+        "averageResponseTime": mean,
         "percentileData": percentiles,
     }
     test_row = {
@@ -169,10 +168,11 @@ def read_summary(store: Store, request: Request, run_id: str) -> Reply:
         "totalTests": requests // 4,
         "passedTests": max(0, requests // 4 - failed),
         "failedTests": min(requests // 4, failed),
-        "averageTestTime": round(made["level"] * 4, 4),
+        "averageTestTime": round(mean * 4, 4),
         "percentileData": percentiles,
     }
-    scenario = {"scenarioName": "Scenario1", "minUserLoad": 1, "maxUserLoad": made["virtual_users"]}
+    users = [interval.users for interval in had.intervals] or [0]
+    scenario = {"scenarioName": "Scenario1", "minUserLoad": min(users), "maxUserLoad": max(users)}
     body = {"overallScenarioSummary": scenario, "overallTestSummary": test_row, "overallRequestSummary": request_row}
     return Reply(200, body | {"topSlowTests": [test_row], "topSlowRequests": [request_row]})
 

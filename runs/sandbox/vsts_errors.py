@@ -1,11 +1,13 @@
 """What went wrong in a VSTS run: type → subtype → details, growing while the load lasts."""
 
+from itertools import accumulate, pairwise
 from math import ceil
+from random import Random
 from typing import Any
 
-from .clock import SECOND
 from .dice import dice
 from .models import Run
+from .vsts_load import Past, interval_length, past
 
 Tree = dict[str, dict[str, list[dict[str, Any]]]]
 
@@ -53,28 +55,6 @@ _SOME = (
         "",
     ),
 )
-_CRITICAL = tuple(
-    (
-        "ThresholdMessage",
-        "Critical",
-        f'["Agent0","Processor","% Processor Time","{core}"] : '
-        f"The value {value} exceeds the critical threshold value of 90.",
-        "",
-        "",
-        "",
-    )
-    for core, value in (("0", 97), ("_Total", 95))
-)
-_WARNING = (
-    (
-        "ThresholdMessage",
-        "Warning",
-        '["Agent0","Memory","Available MBytes",""] : The value 480 is below the warning threshold value of 512.',
-        "",
-        "",
-        "",
-    ),
-)
 _MANY = tuple(
     (
         "ValidationRuleError",
@@ -86,40 +66,29 @@ _MANY = tuple(
     )
     for n in range(36)
 )
-_PROFILES = {
-    "none": (),
-    "some": _SOME + _WARNING,
-    "critical": _SOME[:3] + _CRITICAL,
-    "many": _SOME + _MANY,
-}
-
-
-def lived_share(run: Run, now: int) -> float:
-    """How much of its planned load the run has had, from 0 to 1."""
-    start = run.date("load_started", now)
-    if start is None:
-        return 0.0
-    end = min(now, run.dates.get("load_ended", now))
-    return min(1.0, (end - start) / SECOND * run.made["scale"] / max(1, run.made["duration"]))
+_PROFILES = {"none": (), "some": _SOME, "critical": _SOME, "many": _SOME + _MANY}
+_CONTROLLER = '["ELSCONTROLLER","LoadTest:Request","Avg. Response Time","_Total"]'
 
 
 def error_tree(run: Run, now: int) -> Tree:
-    """Details carry their occurrences and the moment (`last`) of the latest one."""
-    share = lived_share(run, now)
-    profile = _PROFILES[run.made["errors"]]
-    if not share or not profile:
+    """Details carry their occurrences and the moment (`last`) of the latest one.
+
+    Those of requests add up to the requests that failed; a threshold's are the intervals in which it was crossed.
+    """
+    had, profile = past(run, now), run.made["errors"]
+    if not had.intervals or profile == "none":
         return {}
     rng = dice("errors", run.made["error_seed"])
+    rows = _of_requests(profile, had.failed, rng) + _of_thresholds(profile, run.made["figures"]["limit"], had, rng)
+    first = run.dates["load_started"] + (run.made["figures"]["at"] or 0) * interval_length(run)
     end = min(now, run.dates.get("load_ended", now))
     tree: Tree = {}
-    for kind, subtype, text, request, case, stack in profile:
-        full = rng.randrange(1, 25 if profile is not _PROFILES["some"] else 220)
-        before = int(rng.random() * (end - run.dates["load_started"]) * 0.2)
-        # No two runs fail alike: of the usual troubles each run has some.
-        if profile is _PROFILES["some"] and rng.random() < 0.35 and kind != "HttpError":
+    for kind, subtype, text, request, case, stack, occurrences in rows:
+        before = int(rng.random() * (end - first) * 0.2)
+        if not occurrences:
             continue
         detail = {
-            "occurrences": ceil(full * share),
+            "occurrences": occurrences,
             "testCaseName": case,
             "scenarioName": "Scenario1" if case else "",
             "request": request,
@@ -129,3 +98,34 @@ def error_tree(run: Run, now: int) -> Tree:
         }
         tree.setdefault(kind, {}).setdefault(subtype, []).append(detail)
     return tree
+
+
+Row = tuple[str, str, str, str, str, str, int]
+
+
+def _of_requests(profile: str, failed: int, rng: Random) -> list[Row]:
+    """The failed requests, spread unevenly. No two runs fail alike: of the usual troubles each run has some."""
+    details = [row for row in _PROFILES[profile] if profile == "many" or row[0] == "HttpError" or rng.random() < 0.65]
+    weights = [(n + 1) ** -1.2 + (0.1 if profile == "many" else 0.0) for n in range(len(details))]
+    rng.shuffle(weights)
+    upto = [round(failed * done / sum(weights)) for done in accumulate(weights, initial=0.0)]
+    return [(*row, after - before) for row, (before, after) in zip(details, pairwise(upto), strict=True)]
+
+
+def _of_thresholds(profile: str, limit: float, had: Past, rng: Random) -> list[Row]:
+    """Thresholds with the worst value there was: that of the response times is the one their counter shows."""
+    low, high = 300 + rng.randrange(200), 91 + rng.randrange(8)
+    if profile == "some" and rng.random() < 0.65:
+        text = (
+            f'["Agent0","Memory","Available MBytes",""] : The value {low} is below the warning threshold value of 512.'
+        )
+        return [("ThresholdMessage", "Warning", text, "", "", "", ceil(len(had.intervals) / 30))]
+    slow = [row.time for row in had.intervals if row.time > limit]
+    if profile != "critical" or not slow:
+        return []
+    values = {
+        f"{_CONTROLLER} : The value {max(slow)} exceeds the critical threshold value of {limit}.": len(slow),
+        '["Agent0","Processor","% Processor Time","_Total"] : '
+        f"The value {high} exceeds the critical threshold value of 90.": ceil(len(slow) / 3),
+    }
+    return [("ThresholdMessage", "Critical", text, "", "", "", count) for text, count in values.items()]

@@ -9,6 +9,7 @@ from .clock import DAY, SECOND
 from .dice import dice
 from .lives import VSTS_OUTCOMES, vsts_life
 from .models import VSTS, Run, Test
+from .vsts_load import fit
 
 OWNER = words.PEOPLE[0]
 FIRST_NUMBER = 101
@@ -102,6 +103,9 @@ def history(tests: list[Test], count: int, now: int, seed: int) -> list[Run]:
         test = tests[index] if index < len(tests) else tests[int(len(tests) * rng.random() ** 1.6)]
         run = create_run(test, guid(rng), FIRST_NUMBER + index, created, rng.choice(words.PEOPLE), rng)
         run.made["description"] = rng.choice(words.NOTES)
+        if outcome == "many_details":
+            # Many places fail, few requests do: that takes a large run.
+            run.made |= {"virtual_users": 1000, "duration": 1200}
         queue_run(run, created + rng.randrange(SECOND, 4 * SECOND), outcome, run.made["created_by"], rng)
         runs.append(run)
     for index, state in enumerate(live):
@@ -122,7 +126,7 @@ def create_run(test: Test, run_id: str, number: int, created: int, by: str, rng:
         "outcome": None,
         "scale": 1.0,
         "error_seed": rng.getrandbits(31),
-        "level": rng.uniform(0.06, 0.9),
+        "figures": None,
         "source": "",
     }
     return Run(VSTS, run_id, test.id, number, created, [[created, "pending", "none"]], {}, made)
@@ -141,6 +145,7 @@ def queue_run(run: Run, queued: int, outcome: str, by: str, rng: Random, scale: 
     run.steps = run.steps[:1] + steps
     run.dates = dates
     run.made |= {"started_by": by, "outcome": outcome, "errors": plan.errors, "scale": scale}
+    run.made["figures"] = fit(rng, plan.errors, run.made["duration"], plan.share or 1.0)
     if outcome in ("user", "user_queued"):
         run.made["stopped_by"] = rng.choice(words.PEOPLE)
     if outcome == "validation":
@@ -171,6 +176,8 @@ def _live_run(test: Test, number: int, now: int, state: str, rng: Random) -> Run
         run.steps = [[run.created, word, sub]]
         return run
     queue_run(run, run.created + 2 * SECOND, outcome, run.made["created_by"], rng)
+    if state == "failing":
+        run.made["figures"] = fit(rng, run.made["errors"], run.made["duration"], age / run.made["duration"])
     at = next(index for index, step in enumerate(run.steps) if step[1:] == [word, sub])
     shift = now - age * SECOND - run.steps[at][0]
     stay = 0 if state in ("running", "failing") else (240 + rng.randrange(600)) * SECOND
