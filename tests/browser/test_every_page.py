@@ -1,0 +1,112 @@
+"""Every page at both widths in both themes: nothing overflows, nothing is reported, and axe finds nothing to say."""
+
+from collections.abc import Callable
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import PHONE, WIDE
+from tests.browser.world import K6, SLUGS, VSTS
+
+# Not wcag22aa: its one rule, the size of targets, is off in axe itself, and cells of the history's matrix are dense.
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"], "resultTypes": ["violations"]}
+TABS = ("", "errors/", "thresholds/", "metrics/", "messages/", "config/", "activity/", "raw/")
+# The first elements that stick out of the window, if the document can be scrolled sideways.
+OVERFLOW = """() => {
+  const width = document.documentElement.clientWidth;
+  if (document.documentElement.scrollWidth <= width) return [];
+  return [`${document.documentElement.scrollWidth} of ${width} px`, ...[...document.querySelectorAll("body *")]
+    .filter((element) => element.getBoundingClientRect().right > width + 1)
+    .slice(0, 4).map((element) => element.outerHTML.slice(0, 120))];
+}"""
+
+
+class Inspector:
+    """Goes through pages and writes down what is wrong; `path` names a place in the report."""
+
+    def __init__(self) -> None:
+        self.faults: list[str] = []
+
+    def visit(self, page: Page, *paths: str) -> None:
+        for path in paths:
+            page.goto(path)
+            self.look(page, path)
+
+    def look(self, page: Page, what: str) -> None:
+        """The page as it is now, in each look: axe once in either theme and at either width."""
+        self._fit(page, what, "light", PHONE)
+        self._fit(page, what, "dark", PHONE)
+        self.ask_axe(page, f"{what} (phone, dark)")
+        self._fit(page, what, "dark", WIDE)
+        self._fit(page, what, "light", WIDE)
+        self.ask_axe(page, f"{what} (wide, light)")
+
+    def _fit(self, page: Page, what: str, theme: str, size: dict[str, int]) -> None:
+        page.emulate_media(color_scheme=theme)
+        page.set_viewport_size(size)
+        self.faults += [f"{what} ({theme}) overflows: {part}" for part in page.evaluate(OVERFLOW)]
+
+    def ask_axe(self, page: Page, what: str, within: str | None = None) -> None:
+        for violation in Axe().run(page, within, RULES).response["violations"]:
+            self.faults += [f"{what}: {violation['id']} {node['html'][:150]}" for node in violation["nodes"][:3]]
+
+
+@pytest.fixture
+def inspector():
+    inspector = Inspector()
+    yield inspector
+    assert not inspector.faults, "\n".join(inspector.faults)
+
+
+def test_lists_and_history(admin, inspector):
+    inspector.visit(admin, "/runs/", "/runs/?status=finished&result=failed&name=checkout", "/runs/?status=broken")
+    inspector.visit(admin, "/runs/?name=nothing+has+this+name", "/tests/", "/history/?days=28", "/history/?days=90")
+
+
+@pytest.mark.parametrize("provider", [K6, VSTS])
+def test_each_tab_of_a_failed_run(admin, inspector, world, provider):
+    run = world.run(account__provider=provider, result="failed", runerrors__isnull=False)
+    node = world.tell("rows", model="RunError", values=["fingerprint"], run=run["pk"])[0]["fingerprint"]
+    inspector.visit(admin, *(f"/runs/{run['pk']}/{tab}" for tab in (*TABS, f"errors/?node={node}")))
+
+
+@pytest.mark.usefixtures("still")
+def test_a_live_run_its_load_test_and_their_dialogs(admin, inspector, world):
+    made = world.control("insert_run", provider=VSTS)["external_id"]
+    world.sync(VSTS)
+    run = world.run(external_id=made)
+    page, test = f"/runs/{run['pk']}/", f"/tests/{run['load_test_id']}/"
+    inspector.visit(admin, f"{page}stop/", f"{test}start/", f"/accounts/{SLUGS[VSTS]}/start/", test, page)
+    for path, link in ((page, "Stop…"), (test, "Start…")):
+        admin.goto(path)
+        admin.locator(".page-actions").get_by_role("link", name=link).click()
+        expect(admin.locator("dialog[open]")).to_be_visible()
+        inspector.look(admin, f"{link} dialog")
+
+
+def test_accounts_people_and_own_page(admin, inspector):
+    inspector.visit(admin, "/accounts/", "/accounts/new/", "/accounts/new/?provider=vsts", f"/accounts/{SLUGS[K6]}/")
+    inspector.visit(admin, "/users/", "/users/new/", "/users/1/", "/me/")
+
+
+def test_the_sign_in_page_and_pages_that_say_no(stranger, viewer, inspector):
+    viewer.watch.allow(403, 404)
+    inspector.visit(stranger, "/sign-in/?next=/runs/")
+    inspector.visit(viewer, "/accounts/", "/runs/999999/")
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+def test_open_menus(browse: Callable[..., Page], inspector, size):
+    page = browse("admin", viewport=size)
+    page.goto("/runs/")
+    menus = page.locator("details.menu:visible")
+    for index in range(menus.count()):
+        menu = menus.nth(index)
+        menu.locator("summary").click()
+        expect(menu).to_have_attribute("open", "")
+        what = f"menu {menu.locator('summary').inner_text() or index}"
+        inspector.faults += [f"{what} overflows: {part}" for part in page.evaluate(OVERFLOW)]
+        inspector.ask_axe(page, what, within="details.menu[open]")
+        page.keyboard.press("Escape")
+        expect(menu).not_to_have_attribute("open", "")
