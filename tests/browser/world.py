@@ -81,7 +81,7 @@ class World:
         self.sync(provider)
 
     def runs(self, **filters: Any) -> list[dict[str, Any]]:
-        """Runs the dashboard knows, newest first, as {"pk", "external_id", "number", "status", "load_test__name", …}."""
+        """Runs the dashboard knows, newest first, with the columns of RUN; `filters` are the ORM's."""
         return self.tell("rows", model="Run", values=RUN, **filters)
 
     def run(self, **filters: Any) -> dict[str, Any]:
