@@ -14,7 +14,8 @@ from django.utils import timezone
 
 from dashboard.processes import LOOPBACK, START_SECONDS, get_json, manage, prepare, start_dashboard
 from dashboard.supervisor import Supervisor, check_port, free_port
-from runs.models import Account, SyncState
+from runs.accounts import resume_sync
+from runs.models import Account
 
 PASSWORD = "plimsoll"  # noqa: S105 (meant to be known: the demo is reachable from this machine only)
 ROLES = ("viewer", "operator", "admin")
@@ -92,13 +93,13 @@ def add_accounts(credentials: Mapping[str, Any]) -> None:
     """The sandbox's accounts, pointed at where it listens this time and due at once. Their runs are kept."""
     for provider, name in ACCOUNTS.items():
         account = Account.objects.filter(name=name).first() or Account(name=name, provider=provider)
+        moved = account.base_url != credentials[provider]["base_url"]
         account.base_url = credentials[provider]["base_url"]
         account.seal_credentials(credentials[provider]["credentials"])
         account.credentials_set_at = timezone.now()
         account.credentials_set_by = "make demo"
         account.save()
-        fresh = {"due_at": timezone.now(), "not_before": None, "failures": 0, "paused": False}
-        SyncState.objects.update_or_create(account=account, defaults=fresh)
+        resume_sync(account, moved=moved)
 
 
 @contextmanager

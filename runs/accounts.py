@@ -5,9 +5,11 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.utils import timezone
 from django.utils.text import slugify
 
+from runs.choices import SyncInterval
 from runs.models import Account, Person, SyncState
 from runs.models.accounts import free_slug
 from runs.services import SERVICES, service_class
@@ -72,15 +74,19 @@ def checked_credentials(provider: str, credentials: Mapping[str, str]) -> dict[s
 
 
 def create_account(
-    *, provider: str, name: str, base_url: str, credentials: Mapping[str, str], by: str, read_only: bool = False
-) -> Account:
+    *, provider: str, name: str, base_url: str, credentials: Mapping[str, str], by: str, read_only: bool = False,
+    sync_interval_s: int = SyncInterval.MINUTE,
+) -> Account:  # fmt: skip
     """A new account, due for its first sync. AccountProblem when something is wrong or the name is taken."""
     if provider not in SERVICES:
         raise AccountProblem("provider", f"There is no provider “{provider}”. There are: {', '.join(SERVICES)}.")
     name = name.strip()
     if not name or len(name) > 100 or not name.isprintable():
         raise AccountProblem("name", "Give it a name of at most 100 characters.")
-    account = Account(provider=provider, name=name, read_only=read_only, base_url=checked_base_url(provider, base_url))
+    account = Account(
+        provider=provider, name=name, base_url=checked_base_url(provider, base_url), read_only=read_only,
+        sync_interval_s=sync_interval_s,
+    )  # fmt: skip
     if slugify(name) in TAKEN_BY_PAGES:
         account.slug = free_slug(f"{name} account", Account.objects.all())
     _seal(account, checked_credentials(provider, credentials), by)
@@ -106,10 +112,16 @@ def _seal(account: Account, credentials: Mapping[str, str], by: str) -> None:
     account.credentials_set_by = by
 
 
-def resume_sync(account: Account) -> None:
-    """After an admin's edit: try again at once, whatever stopped it before."""
-    fresh = {"due_at": timezone.now(), "not_before": None, "paused": False, "failures": 0}
-    SyncState.objects.update_or_create(account=account, defaults=fresh)
+def resume_sync(account: Account, *, moved: bool = False) -> None:
+    """After an admin's edit: try again at once, whatever stopped it before; `moved`: to an address not yet read."""
+    SyncState.objects.get_or_create(account=account)
+    afresh = {"cursor": None, "resume": {}} if moved else {}
+    SyncState.objects.filter(account=account).update(
+        due_at=timezone.now(), not_before=None, paused=False, failures=0,
+        # A pass under way still has the old address and credentials: what it finds must not be written any more.
+        epoch=F("epoch") + 1, lease_until=None, owner="", phase="", **afresh,
+    )  # fmt: skip
+    account.runs.exclude(details_error="").update(details_at=None, details_error="")
 
 
 def name_requester(person: Person, given_name: str) -> None:

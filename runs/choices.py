@@ -78,6 +78,17 @@ class IntentOutcome(models.TextChoices):
 UNSETTLED = (IntentOutcome.OPEN, IntentOutcome.SENT, IntentOutcome.ACCEPTED, IntentOutcome.CREATED)
 
 
+class SyncInterval(models.IntegerChoices):
+    """How often an account at rest is synced, in seconds; while something is under way it is far more often."""
+
+    MINUTE = 60, "every minute"
+    FIVE_MINUTES = 300, "every 5 minutes"
+    QUARTER = 900, "every 15 minutes"
+    HOUR = 3600, "every hour"
+    SIX_HOURS = 21600, "every 6 hours"
+    DAY = 86400, "once a day"
+
+
 class Role(models.TextChoices):
     """The Django groups; each can do what the one before it can."""
 

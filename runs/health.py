@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from runs.models import Account, SyncState
 
-# A healthy account is synced every minute or so; this much silence is worth a look.
+# This much silence beyond the account's own interval is worth a look.
 LATE_AFTER = timedelta(minutes=10)
 
 
@@ -35,6 +35,6 @@ def health_of(account: Account, now: datetime) -> Health:
         return Health("live", "Syncing", state.progress)
     if state.last_good_at is None:
         return Health("late", "Not synced yet")
-    if now - state.last_good_at > LATE_AFTER:
+    if now - state.last_good_at > LATE_AFTER + timedelta(seconds=account.sync_interval_s):
         return Health("late", "Late")
     return Health("ok", "In sync")

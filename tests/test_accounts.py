@@ -13,6 +13,7 @@ from pytest_httpserver import HTTPServer
 from runs.accounts import AccountProblem, checked_base_url
 from runs.models import Account, Person, SyncState
 from runs.services.base import CheckStep, Unavailable
+from runs.sync.lease import LeaseLost, claim
 from tests.rows import make_account, make_day, make_test, make_user
 
 pytestmark = pytest.mark.django_db
@@ -116,6 +117,29 @@ def test_an_account_is_added_sealed_and_due_at_once(client, admin):
     assert account.credentials_set_by == "maya"
     assert account.sync.due_at <= timezone.now()
     assert SECRET not in client.get(page_of(account)).content.decode()
+
+
+def test_an_account_is_synced_as_often_as_its_admin_says(client, admin):
+    client.post("/accounts/new/?provider=k6-legacy", details(credential_token=SECRET, sync_interval_s="900"))
+    account = Account.objects.get()
+    assert account.sync_interval_s == 900
+    client.post(page_of(account), details(account, sync_interval_s="3600"))
+    client.post(page_of(account), details(account, sync_interval_s="7"))
+    account.refresh_from_db()
+    assert account.sync_interval_s == 3600
+
+
+def test_another_address_is_read_from_its_beginning_and_ends_a_pass_of_the_old_one(client, admin, account):
+    lease = claim(account, "worker", timezone.now())
+    lease.write(cursor=timezone.now(), resume={"began": "now"})
+    client.post(page_of(account), details(account, name="Retail"))
+    state = SyncState.objects.get()
+    assert state.cursor is not None
+    with pytest.raises(LeaseLost):
+        lease.write(error="refused: the old token", paused=True)
+    client.post(page_of(account), details(account, base_url=f"{K6}/other"))
+    state.refresh_from_db()
+    assert (state.cursor, state.resume, state.lease_until) == (None, {}, None)
 
 
 def test_nothing_typed_is_lost_but_the_secret(client, admin, account):

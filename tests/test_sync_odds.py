@@ -6,14 +6,15 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from runs.choices import RunResult, RunStatus
+from runs.choices import RunResult, RunStatus, SyncInterval
 from runs.models import LoadTest, Run, SyncState
 from runs.services.base import Forbidden, Refused, RemoteTest, Unavailable, UnexpectedAnswer
 from runs.sync import sync_account
-from runs.sync.passes import DETAILS_IN_VAIN, IDLE
+from runs.sync.passes import DETAILS_IN_VAIN
 from tests.fake_service import remote
 from tests.rows import make_run
 
+IDLE = timedelta(seconds=SyncInterval.MINUTE)
 LIVE = {"status": RunStatus.RUNNING, "result": RunResult.NONE}
 
 
@@ -89,6 +90,12 @@ def test_a_run_that_keeps_failing_does_not_make_the_passes_follow_at_once(accoun
     fake.fail("details", Unavailable("Fake Provider failed."))
     assert sync_account(account).details_left == 1
     assert wait_of(account) > IDLE / 2
+
+
+def test_an_account_at_rest_is_synced_as_often_as_it_was_told(account, fake):
+    account.sync_interval_s = SyncInterval.HOUR
+    sync_account(account)
+    assert timedelta(minutes=59) < wait_of(account) < timedelta(minutes=61)
 
 
 def test_details_beyond_the_budget_are_read_at_once(account, fake):

@@ -31,7 +31,7 @@ class AccountForm(Looks, forms.ModelForm):
 
     class Meta:
         model = Account
-        fields = ("name", "base_url", "read_only", "enabled")
+        fields = ("name", "base_url", "sync_interval_s", "read_only", "enabled")
 
     base_url = forms.CharField(label="Address", max_length=300, widget=forms.TextInput(attrs={"inputmode": "url"}))
 
@@ -41,6 +41,9 @@ class AccountForm(Looks, forms.ModelForm):
         initial = {} if instance else {"base_url": self.service.default_base_url}
         super().__init__(data, instance=instance, initial=initial, label_suffix="")
         self.fields["base_url"].widget.attrs["class"] = "form-control mono"
+        self.fields["sync_interval_s"].label = "Look for new runs"
+        self.fields["sync_interval_s"].required = False  # left out, it stays as it is
+        self.fields["sync_interval_s"].help_text = "While a run is under way it is every few seconds."
         self.fields["read_only"].label = "Read only"
         self.fields["read_only"].help_text = "Nobody can start or stop runs on this account, whatever their role."
         self.fields["enabled"].help_text = "Without it nothing is synced, started or stopped. Its runs stay."
@@ -70,6 +73,9 @@ class AccountForm(Looks, forms.ModelForm):
         if Account.objects.exclude(pk=self.instance.pk).filter(name__iexact=name).exists():
             raise forms.ValidationError(f"There is an account “{name}” already.")
         return name
+
+    def clean_sync_interval_s(self) -> int:
+        return self.cleaned_data["sync_interval_s"] or self.instance.sync_interval_s
 
     def clean_base_url(self) -> str:
         try:
@@ -108,13 +114,15 @@ class AccountForm(Looks, forms.ModelForm):
             return create_account(
                 provider=self.provider, name=cleaned["name"], base_url=cleaned["base_url"],
                 credentials=self.typed(), by=by, read_only=cleaned["read_only"],
+                sync_interval_s=cleaned["sync_interval_s"],
             )  # fmt: skip
-        for key in ("name", "base_url", "read_only", "enabled"):
+        moved = account.base_url != cleaned["base_url"]
+        for key in self.Meta.fields:
             setattr(account, key, cleaned[key])
         if self.typed():
             set_credentials(account, self.typed(), by)
         account.save()
-        resume_sync(account)
+        resume_sync(account, moved=moved)
         return account
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from django.db import models
 from django.utils.text import slugify
 
+from runs.choices import SyncInterval
 from runs.fields import Sealed, SealedField, origin_of, seal
 
 
@@ -37,6 +38,7 @@ class Account(models.Model):
     credentials_set_by = models.CharField(max_length=150, blank=True, editable=False)
     enabled = models.BooleanField(default=True)
     read_only = models.BooleanField(default=False, help_text="Nobody can start or stop runs on a read-only account.")
+    sync_interval_s = models.PositiveIntegerField(choices=SyncInterval, default=SyncInterval.MINUTE)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = AccountQuerySet.as_manager()

@@ -24,7 +24,6 @@ from .settle import settle_intents
 
 log = logging.getLogger(__name__)
 
-IDLE = timedelta(seconds=60)
 BUSY = timedelta(seconds=5)  # while runs are live or an intent is open
 LIVE_DETAILS = 20  # live runs whose numbers are read on each pass …
 LIVE_DETAILS_EVERY = timedelta(seconds=15)  # … and how often at most for each of them
@@ -233,7 +232,7 @@ class _Pass:
         forgotten = Q(status=RunStatus.CREATED, created_at__lt=now - FORGOTTEN)
         live = self.account.runs.live().filter(gone_at=None).exclude(forgotten)
         asked = self.account.intents.unsettled().exclude(outcome=IntentOutcome.CREATED)
-        return BUSY if live.exists() or asked.exists() else IDLE
+        return BUSY if live.exists() or asked.exists() else timedelta(seconds=self.account.sync_interval_s)
 
     def failed(self, problem: ServiceError | CredentialsUnusable) -> None:
         """Keep the sentence for the account's page, and when to try again: not by itself if credentials are refused."""
