@@ -9,16 +9,20 @@ from datetime import timedelta
 from threading import Event
 
 from django.db import DatabaseError, connection
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
-from runs.models import Account
+from runs.models import Account, SyncState
 from runs.sync import sync_account
 
 log = logging.getLogger(__name__)
 
 THREADS = 8
 TICK = timedelta(seconds=1)
+FAULT = (
+    "Plimsoll made a mistake while it synced this account, and tries again soon. If it lasts, report what the worker's "
+    "log says to Plimsoll's maintainers."
+)
 
 
 def owner_name() -> str:
@@ -48,12 +52,25 @@ def run_account(pk: int, should_stop: Callable[[], bool]) -> None:
         connection.close()
 
 
+def _note_fault(pk: int, fault: BaseException | None) -> None:
+    """A mistake of ours must not stay in a thread that nobody looks into: it goes to the log and to the page."""
+    if fault is None:
+        return
+    log.error("The sync of account %s broke off.", pk, exc_info=fault)
+    try:
+        SyncState.objects.filter(account_id=pk).update(error=FAULT, error_at=timezone.now(), failures=F("failures") + 1)
+    except DatabaseError:
+        log.exception("The database does not answer.")
+        connection.close()
+
+
 def work(stop: Event) -> None:
     """Sync what is due until `stop` is set; a pass under way ends after its present page."""
     busy: dict[int, Future] = {}
     with ThreadPoolExecutor(THREADS, thread_name_prefix="sync") as pool:
         while not stop.is_set():
-            busy = {pk: job for pk, job in busy.items() if not job.done()}
+            for pk in [pk for pk, job in busy.items() if job.done()]:
+                _note_fault(pk, busy.pop(pk).exception())
             try:
                 for account in due_accounts():
                     if account.pk not in busy:
