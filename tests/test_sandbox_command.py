@@ -2,9 +2,11 @@
 
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -52,6 +54,19 @@ def test_impossible_sizes_are_a_sentence(capsys):
     with pytest.raises(SystemExit):
         call_command("sandbox", port=0, db=":memory:", tests=1)
     assert "at least 2 tests" in capsys.readouterr().err
+
+
+def test_a_file_of_another_version_is_a_sentence_and_is_left_as_it_is(capsys, tmp_path):
+    path = tmp_path / "old.sqlite3"
+    Sandbox(tests=2, runs=2, db_path=str(path)).stop()
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute("DELETE FROM meta WHERE key = 'form'")
+    with pytest.raises(SystemExit) as ended:
+        call_command("sandbox", port=0, db=str(path))
+    assert ended.value.code == 1
+    assert capsys.readouterr().err.startswith(f"{path} was made by another version of the sandbox. Delete it")
+    with closing(sqlite3.connect(path)) as file:
+        assert file.execute("SELECT count(*) FROM runs").fetchone() == (2,)
 
 
 def test_unknown_options_are_refused():

@@ -22,6 +22,9 @@ CREATE TABLE IF NOT EXISTS drops (id TEXT PRIMARY KEY, data TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS blobs (path TEXT PRIMARY KEY, data BLOB NOT NULL);
 """
 
+# Of what the rows hold. A file of another form cannot be read: its runs lack what their numbers are made from.
+_FORM = 2
+
 SWITCHES = {
     "k6_zoneless_dates": False,
     "vsts_wrapped_runs": False,
@@ -61,6 +64,7 @@ class Store:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.executescript(_TABLES)
+        self._check_form(path)
         self.seed = int(self._meta("seed", seed))
         self.secrets = Secrets(self.seed)
         clock.offset += int(self._meta("offset", 0))
@@ -71,6 +75,13 @@ class Store:
     def close(self) -> None:
         with self.lock:
             self._db.close()
+
+    def _check_form(self, path: str | None) -> None:
+        if self._meta("seed", None) is not None and self._meta("form", 1) != _FORM:
+            self._db.close()
+            raise ValueError(
+                f"{path} was made by another version of the sandbox. Delete it, or name another file: --db."
+            )
 
     def _meta(self, key: str, default: Any) -> Any:
         row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
@@ -97,7 +108,8 @@ class Store:
         history = k6_make.history(made[K6], runs[K6], now, self.seed)
         history += vsts_make.history(made[VSTS], runs[VSTS], now, self.seed)
         with self._db:
-            self._db.execute("INSERT OR REPLACE INTO meta VALUES ('seed', ?)", (json.dumps(self.seed),))
+            meta = [("seed", json.dumps(self.seed)), ("form", json.dumps(_FORM))]
+            self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", meta)
             for test in made[K6] + made[VSTS]:
                 self._put_test(test)
             for test in made[VSTS]:
