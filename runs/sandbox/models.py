@@ -1,7 +1,7 @@
 """What the store holds. Both providers share these shapes; what only one of them knows lives in `made`."""
 
 from bisect import bisect_right
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 K6 = "k6-legacy"
@@ -51,4 +51,5 @@ class Run:
         return self.dates.get("ended", now + 1) <= now
 
     def data(self) -> dict[str, Any]:
-        return asdict(self)
+        """Its members, not copied: to be written out at once."""
+        return {name: getattr(self, name) for name in self.__slots__}
