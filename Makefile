@@ -1,4 +1,4 @@
-# make demo | run | test | scale | lint | format | requirements        PORT=8001 make demo        make test ARGS="tests/test_settings.py -x"
+# PORT=8001 make demo        make test ARGS="tests/test_settings.py -x"        `make` alone lists them all
 
 SHELL := /bin/bash
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -8,7 +8,7 @@ BIN := .venv/bin
 WORKERS ?= 2
 ARGS ?=
 
-.PHONY: help demo run test scale lint format requirements api-coverage
+.PHONY: help demo run test scale lint format api-coverage requirements vendor
 help:
 	@echo "make demo          the dashboard over stand-in providers, with people to sign in as"
 	@echo "make run           the dashboard for real accounts (then: manage.py create_admin)"
@@ -17,6 +17,7 @@ help:
 	@echo "make lint          what the code and the templates must look like; make format does most of it"
 	@echo "make api-coverage  write docs/api-coverage.md anew from what the sandbox sees, and check that it is whole"
 	@echo "make requirements  compile requirements*.in into the pinned requirements*.txt (UPGRADE=1 for newer versions)"
+	@echo "make vendor        fetch static/vendor anew: Bootstrap, htmx, font and icons, as pinned in scripts/vendor.py (needs npm)"
 
 demo: .venv/.installed
 	@exec $(BIN)/python manage.py demo
@@ -50,6 +51,9 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 requirements: .venv/.installed-dev
 	$(COMPILE) requirements.in -o requirements.txt
 	$(COMPILE) requirements-dev.in -o requirements-dev.txt
+
+vendor: .venv/bin/python
+	$(BIN)/python scripts/vendor.py
 
 # The stamps say that .venv holds exactly what the pinned files name.
 .venv/.installed: requirements.txt | .venv/bin/python

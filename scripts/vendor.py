@@ -1,4 +1,4 @@
-"""Refresh static/vendor from the npm registry: `python scripts/vendor.py` (needs `npm`, used only to fetch).
+"""Refresh static/vendor from the npm registry: `make vendor` (needs `npm`, used only to fetch).
 
 Each package is pinned by version and by the SHA-512 of its archive. To update one, change both here, run this, look at
 the pages, and commit what changed.
@@ -7,6 +7,7 @@ the pages, and commit what changed.
 import base64
 import hashlib
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -76,6 +77,8 @@ def symbol(folder: Path, name: str) -> str:
 
 
 def main() -> None:
+    if shutil.which("npm") is None:
+        sys.exit("make vendor fetches from the npm registry and needs npm, which is not here. Nothing was changed.")
     with tempfile.TemporaryDirectory() as scratch:
         folders = [fetch(package, sha512, Path(scratch)) for package, sha512 in PACKAGES.items()]
         bootstrap, inter, htmx, tabler = folders

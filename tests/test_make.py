@@ -1,8 +1,10 @@
 """What the Makefile says on a machine that lacks something."""
 
 import os
+import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,3 +52,28 @@ def test_a_wrong_chromium_is_told(tmp_path):
 
 def test_the_named_chromium_is_the_one_used():
     assert outcome(".ci/chromium", CHROMIUM=shutil.which("bash")) == (0, shutil.which("bash") + "\n")
+
+
+def test_every_target_is_in_the_help_and_in_the_guide():
+    makefile, guide = (ROOT / "Makefile").read_text(), (ROOT / "CONTRIBUTING.md").read_text()
+    guide += (ROOT / "README.md").read_text()
+    listed = outcome("make", "-s")[1]
+    targets = set(re.search(r"^\.PHONY: (.*)$", makefile, re.M)[1].split()) - {"help"}
+    assert targets == set(re.findall(r"make ([\w-]+)", listed))
+    assert [target for target in targets if f"make {target}" not in guide] == []
+
+
+def test_vendoring_without_npm_says_so_and_changes_nothing(tmp_path):
+    code, said = outcome(sys.executable, "scripts/vendor.py", PATH=poor_path(tmp_path))
+    assert (code, said.count("\n")) == (1, 1)
+    assert "needs npm" in said
+
+
+@pytest.mark.parametrize("guide", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "runs/services/README.md"])
+def test_every_file_that_a_guide_names_exists(guide):
+    text = (ROOT / guide).read_text()
+    named = set(re.findall(r"`((?:runs|dashboard|docs|tests|scripts|static)/[\w./-]*)`", text))
+    named |= set(re.findall(r"\]\(([\w./-]+)\)", text))
+    assert [
+        name for name in named if not (ROOT / name).exists() and not (ROOT / guide).parent.joinpath(name).exists()
+    ] == []
