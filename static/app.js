@@ -32,6 +32,25 @@ document.addEventListener("click", (event) => {
   }
 });
 
+// Closing gives the focus back by itself, except to a row that was swapped meanwhile.
+let opener = "";
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (event.detail.target === dialog() && !dialog().open) opener = event.detail.elt.id;
+});
+document.addEventListener("close", (event) => {
+  const lost = document.activeElement === document.body || dialog().contains(document.activeElement);
+  const again = document.getElementById(opener);
+  if (event.target === dialog() && lost && again) again.focus();
+}, true);
+
+// A menu of filters is swapped with its own button inside: the focus waits at its summary, which is found again by its id.
+document.addEventListener("submit", (event) => {
+  const menu = document.activeElement.closest("details.menu[open]");
+  if (!menu || !event.target.contains(menu)) return;
+  menu.querySelector("summary").focus();
+  menu.open = false;
+}, true);
+
 // A second press while the first is under way does nothing; the server would find the same intent anyway.
 document.addEventListener("submit", (event) => {
   const form = event.target;
@@ -78,9 +97,17 @@ document.addEventListener("htmx:afterRequest", (event) => {
     missed += 1;
     if (missed === 3) say("Plimsoll has not answered three times. What you see may be old.", "warning");
   } else {
-    say("Plimsoll did not answer. Nothing was changed on this page; try again.", "error");
+    say(failure(event.detail), "error");
   }
 });
+
+// What is asked for by POST carries a token, so that pressing again cannot do it twice.
+function failure({ xhr, requestConfig }) {
+  if (xhr.status === 403) return "That was not allowed: your role has changed, or this page was open for too long. Reload it.";
+  if (xhr.status) return `Plimsoll could not do that (${xhr.status}). The reason is in the server's log.`;
+  if (requestConfig.verb === "post") return "Plimsoll has not answered: it may or may not have been done. Pressing again cannot do it twice.";
+  return "Plimsoll did not answer. Nothing was changed on this page; try again.";
+}
 
 function say(text, kind = "info") {
   const message = document.createElement("div");
