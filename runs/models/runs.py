@@ -23,23 +23,6 @@ class RunQuerySet(models.QuerySet):
         """Ended runs whose errors, messages and thresholds were not read yet, newest first."""
         return self.ended().filter(details_at=None, gone_at=None).order_by("-created_at", "-id")
 
-    def name_contains(self, text: str) -> "RunQuerySet":
-        """Runs whose test's name contains `text`, or whose number or external id is `text`."""
-        wanted = Q(load_test__in=list(LoadTest.objects.matching(text).values_list("pk", flat=True)))
-        bare = text.lstrip("#").strip()
-        if bare.isdecimal() and len(bare) < 18:
-            wanted |= Q(number=int(bare))
-        return self.filter(wanted | Q(external_id=bare))
-
-    def requested_by_any(self, names: list[str]) -> "RunQuerySet":
-        """Runs requested by one of these, in our words or the provider's."""
-        people = list(Person.objects.named(names).values_list("pk", flat=True))
-        return self.filter(Q(requested_by__in=people) | Q(provider_requested_by__in=people))
-
-    def not_requested_by(self, names: list[str]) -> "RunQuerySet":
-        people = list(Person.objects.named(names).values_list("pk", flat=True))
-        return self.exclude(requested_by__in=people)
-
     def created_between(self, start: datetime | None, end: datetime | None) -> "RunQuerySet":
         """Requested at or after `start` and before `end`."""
         runs = self.filter(created_at__gte=start) if start else self

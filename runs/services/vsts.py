@@ -76,7 +76,6 @@ class VstsService(RunService):
     start_fields = START_FIELDS
     start_steps = ("create", "queue")
     starts_new_tests = True
-    stack_traces = True
 
     def __init__(
         self,
