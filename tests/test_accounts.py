@@ -142,6 +142,13 @@ def test_another_address_is_read_from_its_beginning_and_ends_a_pass_of_the_old_o
     assert (state.cursor, state.resume, state.lease_until) == (None, {}, None)
 
 
+def test_records_that_could_not_be_read_are_named(client, admin, account):
+    SyncState.objects.update(bad_rows=[["4107", "A run has no readable created."]])
+    html = client.get(page_of(account)).content.decode()
+    assert "1 record left out by the last sync" in html
+    assert "A run has no readable created." in html
+
+
 def test_nothing_typed_is_lost_but_the_secret(client, admin, account):
     html = client.post(
         "/accounts/new/?provider=k6-legacy",
