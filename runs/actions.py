@@ -4,6 +4,7 @@ Done; refused, with the provider's reason; or no answer: then it may or may not 
 (runs/sync/settle.py), and nothing is ever sent a second time.
 """
 
+import logging
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +20,8 @@ from runs.services.base import CheckStep, Download, RunService, ServiceError, St
 from runs.sync import link_run, request_sync
 from runs.sync.mirror import save_runs
 from runs.sync.settle import settle
+
+log = logging.getLogger(__name__)
 
 NO_ANSWER = (
     "No answer: it may or may not have started. Plimsoll is checking with {provider}; nothing is sent again. ({reason})"
@@ -117,7 +120,17 @@ def _send_steps(intent: ControlIntent, steps: tuple[str, ...]) -> ControlIntent:
                 [run] = save_runs(intent.account, [remote], timezone.now())
                 link_run(intent, run)
                 intent.save(update_fields=["run", "external_id", "load_test"])
+    if remote is None:
+        _look_at(service, intent)
     return _settled(intent, IntentOutcome.DONE, "Started.")
+
+
+def _look_at(service: RunService, intent: ControlIntent) -> None:
+    """Show the run as its last step left it; if it cannot be read now, the sync will."""
+    try:
+        save_runs(intent.account, [service.get_run(intent.external_id)], timezone.now())
+    except ServiceError as problem:
+        log.info("The run just started could not be read: %s", problem)
 
 
 def _mark_sent(intent: ControlIntent, step: str) -> bool:

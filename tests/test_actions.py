@@ -191,7 +191,14 @@ def two_steps(fake, monkeypatch):
 def test_both_steps_are_sent_in_order(operator, account, fake, two_steps):
     intent = start(operator, account)
     assert intent.outcome == IntentOutcome.DONE
-    assert fake.calls[-2:] == [("create", "Checkout", ""), ("queue", "Checkout", "900")]
+    sent = [call for call in fake.calls if call[0] in ("create", "queue")]
+    assert sent == [("create", "Checkout", ""), ("queue", "Checkout", "900")]
+    assert Run.objects.get().status == RunStatus.QUEUED
+
+
+def test_a_started_run_that_cannot_be_read_at_once_was_started_all_the_same(operator, account, fake, two_steps):
+    fake.fail("get", Unavailable("Fake Provider does not answer."))
+    assert start(operator, account).outcome == IntentOutcome.DONE
 
 
 def test_a_run_created_but_not_queued_says_so_and_can_be_queued(operator, account, fake, two_steps):
