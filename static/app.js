@@ -51,6 +51,13 @@ document.addEventListener("submit", (event) => {
   menu.open = false;
 }, true);
 
+// A moving time and dates exclude each other: choosing one lets the other go.
+document.addEventListener("change", ({ target }) => {
+  if (!target.closest("#filters") || !target.value) return;
+  if (target.name === "started") for (const end of target.form.querySelectorAll("[name=from], [name=to]")) end.value = "";
+  if (target.name === "from" || target.name === "to") target.form.querySelector("[name=started][value='']").checked = true;
+});
+
 // A second press while the first is under way does nothing; the server would find the same intent anyway.
 document.addEventListener("submit", (event) => {
   const form = event.target;
