@@ -126,6 +126,16 @@ def test_no_errors_is_said_once_they_were_read(viewer, a_test, tab):
     assert "No errors in this run" in text(page(viewer, make_run(a_test, details_at=NOW), tab))
 
 
+@pytest.mark.parametrize(
+    ("result", "sentence"),
+    [("passed", "No threshold was broken."), ("failed", "names no thresholds."), ("none", "names no thresholds.")],
+)
+def test_thresholds_that_nobody_names_may_still_have_been_set(viewer, a_test, result, sentence):
+    run = make_run(a_test, result=result, details_at=NOW)
+    assert sentence in text(page(viewer, run))
+    assert "Some name only those that were broken." in text(page(viewer, run, "thresholds"))
+
+
 def test_an_unknown_word_is_shown_as_the_provider_wrote_it_and_never_as_passed(viewer, a_test):
     run = make_run(a_test, status=RunStatus.UNKNOWN, result=RunResult.NONE, provider_status="ARCHIVED")
     html = page(viewer, run)
