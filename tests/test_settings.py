@@ -27,7 +27,8 @@ print(json.dumps({{name: getattr(settings, name, None) for name in names}}))
 
 
 def environment(data_dir: Path, **values: str) -> dict[str, str]:
-    plain = {name: value for name, value in os.environ.items() if name not in NAMES}
+    # Other tests of this process may have set Django's own names; a deployment has none of them.
+    plain = {name: value for name, value in os.environ.items() if name not in NAMES and not name.startswith("DJANGO_")}
     return {
         **plain,
         "DJANGO_SETTINGS_MODULE": "dashboard.settings",
