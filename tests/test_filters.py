@@ -1,6 +1,7 @@
 """The run list's address: what each filter means, and that nothing wrong in it is ignored."""
 
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 import pytest
 from django.utils import timezone
@@ -95,6 +96,12 @@ def test_a_filter_and_its_exclusion_part_the_runs(runs):
         key, value = pair.split("=")
         assert found(pair) | found(f"{key}=!{value}") == set(runs)
         assert not found(pair) & found(f"{key}=!{value}")
+
+
+def test_a_name_with_invisible_marks_of_direction_can_be_asked_for(runs):
+    omer = Person.objects.create(account=runs[1].account, key="omer", display="עומר לוי\u200f")
+    run = make_run(runs[1].load_test, 8, requested_by=omer)
+    assert found(f"requested_by={quote(omer.display)}") == {run.number}
 
 
 def test_days_begin_at_midnight_of_the_viewer(runs):

@@ -1,5 +1,6 @@
 """The run list's address as a form: the page, its export and `manage.py export_runs` read filters only here."""
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 
@@ -44,7 +45,8 @@ class WantedField(forms.Field):
         """A single value, checked; ValidationError with a sentence otherwise."""
         if len(text) > LONGEST:
             raise forms.ValidationError(f"Longer than {LONGEST} characters. Shorten it.")
-        if not text.isprintable():
+        # Invisible marks (of direction, of joining) are part of real names; control characters are of none.
+        if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in text):
             raise forms.ValidationError("It holds characters that cannot be typed. Write it again.")
         if self.known is not None and text not in dict(self.known):
             named = ", ".join(value for value, _ in self.known)
