@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from django.test import Client
@@ -119,6 +120,19 @@ def test_details_not_read_yet_are_not_no_errors(viewer, a_test, tab):
     said = text(page(viewer, run, tab))
     assert "rrors are not read yet" in said
     assert "No errors in this run" not in said
+
+
+@pytest.mark.parametrize("tab", ["page", "errors"])
+def test_a_live_run_without_errors_has_none_so_far(viewer, a_test, tab):
+    live = make_run(a_test, status=RunStatus.RUNNING, result=RunResult.NONE, details_at=NOW)
+    said = text(page(viewer, live, tab))
+    assert "No errors in this run so far" in said
+    assert "keeps no archive" not in said
+
+
+def test_a_run_of_unknown_status_does_not_promise_its_details(viewer, a_test):
+    said = text(page(viewer, make_run(a_test, status=RunStatus.UNKNOWN, result=RunResult.NONE), "errors"))
+    assert "Errors are not read while the run's status is not known" in unescape(said)
 
 
 @pytest.mark.parametrize("tab", ["page", "errors"])

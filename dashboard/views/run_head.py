@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from dashboard import words
 from runs import actions, run_details
+from runs.choices import RunStatus
 from runs.criteria import is_of_all, numbers, statistic, three_digits
 from runs.criteria import words as criterion_words
 from runs.life import Phase, life_of
@@ -126,7 +127,9 @@ class Head:
         """Why errors, thresholds and messages may be missing; "" once they were read."""
         if self.run.details_at:
             return ""
-        return "not read yet" if not self.run.is_live else "not read yet, that happens when the run has ended"
+        if self.run.status == RunStatus.UNKNOWN:
+            return "not read while the run's status is not known"
+        return "not read yet"
 
     def phases(self) -> list[ShownPhase]:
         return [_shown_phase(phase, self.run) for phase in life_of(self.run, self.now)]
