@@ -32,4 +32,6 @@ from dashboard.settings import DATABASES, STATIC_ROOT, STORAGES  # noqa: E402
 STATIC_ROOT.mkdir()  # WhiteNoise warns about a missing directory, and warnings are errors here
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 DATABASES["default"]["CONN_MAX_AGE"] = 0
+# A file, as in production: threads that share a database in memory lock each other's tables without waiting.
+DATABASES["default"]["TEST"] = {"NAME": f"{_data_dir}/tests.sqlite3"}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one takes half a second on purpose
