@@ -1,4 +1,4 @@
-"""Keys that are made once, on the first start, and kept in files only their owner can read."""
+"""Settings that need more than reading: a checked port, and keys made once and kept where only their owner can read."""
 
 import base64
 import os
@@ -18,6 +18,13 @@ def secret_key() -> str:
 def credential_key() -> str:
     """A new Fernet key: 32 random bytes in URL-safe base64, as `cryptography` expects it."""
     return base64.urlsafe_b64encode(os.urandom(32)).decode()
+
+
+def port(text: str) -> int:
+    """A TCP port; ImproperlyConfigured with a sentence for anything else."""
+    if text.isascii() and text.isdecimal() and 0 < int(text) < 2**16:
+        return int(text)
+    raise ImproperlyConfigured(f"PORT is “{text}”. Give a number from 1 to 65535: PORT=8001")
 
 
 def kept(path: Path, make: Callable[[], str]) -> str:

@@ -39,7 +39,7 @@ CREDENTIAL_KEYS = env.list("CREDENTIAL_KEYS", default=[]) or keys.kept(
 
 DEBUG = env.bool("DEBUG", default=False)
 HTTPS = env.bool("HTTPS", default=not DEBUG)
-PORT = env.int("PORT", default=8000)
+PORT = keys.port(env.str("PORT", default="8000"))
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 # Hosts (or host:port) besides the providers' own that an account may name; plain http is allowed for these only.

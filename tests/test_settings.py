@@ -109,6 +109,17 @@ def test_lists_are_separated_by_commas(tmp_path):
     }
 
 
+@pytest.mark.parametrize("port", ["abc", "0", "70000", "-1", "٣"])
+def test_a_port_that_is_none_is_a_sentence(tmp_path, port):
+    command = [sys.executable, "manage.py", "run"]
+    env = environment(tmp_path, PORT=port)
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"Plimsoll cannot start with these settings. PORT is “{port}”. Give a number from 1 to 65535: PORT=8001\n"
+    )
+
+
 def test_deployment_checks_have_nothing_to_say(tmp_path):
     command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
     done = subprocess.run(command, cwd=ROOT, env=environment(tmp_path), capture_output=True, text=True, check=False)
