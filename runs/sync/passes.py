@@ -94,13 +94,8 @@ class _Pass:
     def __init__(
         self, account: Account, lease: Lease, budget: int | None, report: Callable, should_stop: Callable[[], bool]
     ):
-        self.account, self.lease, self.budget, self.report, self.should_stop = (
-            account,
-            lease,
-            budget,
-            report,
-            should_stop,
-        )
+        self.account, self.lease, self.budget = account, lease, budget
+        self.report, self.should_stop = report, should_stop
         self.state = SyncState.objects.get(account=account)
         self.so_far = PassReport()
         self.in_vain = 0
@@ -132,7 +127,8 @@ class _Pass:
         """Store every page; returns the moment up to which all is stored once this is through."""
         resume = self.state.resume
         if not resume or (full and not resume.get("full")):
-            since = None if full or self.state.cursor is None else self.state.cursor - _overlap(service)
+            overlap = timedelta(seconds=service.overlap_s)
+            since = None if full or self.state.cursor is None else self.state.cursor - overlap
             resume = {"began": began.isoformat(), "since": since and since.isoformat(), "full": full, "service": {}}
         since = resume["since"] and datetime.fromisoformat(resume["since"])
         self.so_far.pages, self.so_far.runs = resume.get("pages", 0), resume.get("runs", 0)
@@ -248,7 +244,3 @@ class _Pass:
             error=str(problem), error_at=now, failures=failures, paused=paused, not_before=again, due_at=again,
         )  # fmt: skip
         log.warning("The sync of %s failed: %s", self.account.slug, problem)
-
-
-def _overlap(service: RunService) -> timedelta:
-    return timedelta(seconds=service.overlap_s)
