@@ -19,7 +19,7 @@ from runs.models import Account
 
 PASSWORD = "plimsoll"  # noqa: S105 (meant to be known: the demo is reachable from this machine only)
 ROLES = ("viewer", "operator", "admin")
-ACCOUNTS = {"k6-legacy": "Grafana Cloud k6 (sandbox)", "vsts": "VSTS Cloud Load Test (sandbox)"}
+ACCOUNTS = {"k6-legacy": "k6 sandbox", "vsts": "VSTS sandbox"}
 SANDBOX_PORT = 8089
 
 

@@ -55,8 +55,8 @@ def test_one_account_per_provider_that_opens_with_the_sandbox_credentials():
     demo.add_accounts(CREDENTIALS)
     seen = {account.provider: (account.name, account.open_credentials()) for account in Account.objects.all()}
     assert seen == {
-        "k6-legacy": ("Grafana Cloud k6 (sandbox)", {"token": "one"}),
-        "vsts": ("VSTS Cloud Load Test (sandbox)", {"token": "two"}),
+        "k6-legacy": ("k6 sandbox", {"token": "one"}),
+        "vsts": ("VSTS sandbox", {"token": "two"}),
     }
 
 

@@ -14,7 +14,7 @@ from runs.sandbox.server import Sandbox
 from tests.processes import ROOT, an_unused_port
 
 K6, VSTS = "k6-legacy", "vsts"
-SLUGS = {K6: "grafana-cloud-k6-sandbox", VSTS: "vsts-cloud-load-test-sandbox"}
+SLUGS = {K6: "k6-sandbox", VSTS: "vsts-sandbox"}
 # A started run lives ten to twenty seconds of the sandbox's clock; so long after it, everything has ended.
 LONG = 900
 RUN = ["pk", "external_id", "number", "status", "result", "load_test__name", "load_test_id", "requested_by__display"]
