@@ -26,7 +26,7 @@ run: .venv/.installed
 	@exec $(BIN)/python manage.py run
 
 test: .venv/.installed-dev
-	@chromium="$$(.ci/chromium)" && CHROMIUM="$$chromium" $(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+	@chromium="$$(.ci/chromium)" && CHROMIUM="$$chromium" $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 scale: .venv/.installed-dev
 	$(BIN)/python -m pytest -m scale -n $(WORKERS) -rP $(ARGS)

@@ -110,6 +110,7 @@ def test_roles_come_from_a_migration():
     assert {"viewer", "operator", "admin"} <= set(Group.objects.values_list("name", flat=True))
 
 
+@pytest.mark.xdist_group("demo")  # both want the sandbox's own port
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_the_whole_demo_starts_answers_and_leaves_nothing_behind(tmp_path, how):
@@ -138,6 +139,7 @@ def test_the_whole_demo_starts_answers_and_leaves_nothing_behind(tmp_path, how):
     assert left == {}
 
 
+@pytest.mark.xdist_group("demo")  # both want the sandbox's own port
 @pytest.mark.slow
 def test_a_taken_port_is_told_in_a_sentence(tmp_path):
     with socket.socket() as listener:
