@@ -19,6 +19,7 @@ class Preference(models.Model):
     user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, related_name="preference")
     theme = models.CharField(max_length=6, choices=Theme, default=Theme.SYSTEM)
     time_zone = models.CharField(max_length=64, default="UTC")
+    shortcuts = models.BooleanField(default=True)
 
     def __str__(self) -> str:
         return f"preference of user {self.user_id}"

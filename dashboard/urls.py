@@ -10,6 +10,7 @@ urlpatterns = [
     path("sign-in/", sign_in.sign_in, name="sign_in"),
     path("sign-out/", sign_in.sign_out, name="sign_out"),
     path("me/", sign_in.me, name="me"),
+    path("shortcuts/", sign_in.shortcuts, name="shortcuts"),
     # Runs
     path("runs/", runs.run_list, name="run_list"),
     path("runs/rows/", runs.run_rows, name="run_rows"),

@@ -1,4 +1,4 @@
-/* Comfort on top of pages that work without it: dialogs, menus, messages, copying, shortcuts. */
+/* Comfort on top of pages that work without it: dialogs, menus, messages, copying. Keys are in keys.js. */
 "use strict";
 
 const dialog = () => document.getElementById("dialog");
@@ -6,6 +6,12 @@ const dialog = () => document.getElementById("dialog");
 // A link or button with hx-target="#dialog" brings the inside of a dialog; opening it is ours.
 document.addEventListener("htmx:afterSwap", (event) => {
   if (event.target === dialog()) {
+    // The dialog gives the focus back to where it was: to a menu's button, as the menu's inside is gone by then.
+    const menu = document.activeElement.closest("details.menu[open]");
+    if (menu) {
+      menu.querySelector("summary").focus();
+      menu.open = false;
+    }
     if (!dialog().open) dialog().showModal();
     const first = dialog().querySelector("[autofocus], input:not([type=hidden]), select, textarea");
     if (first) first.focus();
@@ -74,19 +80,6 @@ document.addEventListener("keydown", (event) => {
       menu.open = false;
       menu.querySelector("summary").focus();
     }
-  }
-  if (event.target.closest("input, select, textarea, dialog[open]") || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.key === "/") {
-    const search = document.querySelector("[data-search]");
-    if (search) {
-      event.preventDefault();
-      search.focus();
-    }
-  }
-  if (event.key === "j" || event.key === "k") {
-    const names = [...document.querySelectorAll("table [data-row]")];
-    const next = names[names.indexOf(document.activeElement) + (event.key === "j" ? 1 : -1)] || (event.key === "j" ? names[0] : null);
-    if (next) next.focus();
   }
 });
 

@@ -28,6 +28,7 @@ GET = {
     "sign_in": (200, 302, 302, 302),
     "sign_out": POST_ONLY,
     "me": ALL,
+    "shortcuts": ALL,
     "run_list": ALL,
     "run_rows": ALL,
     "run_export": ALL,
@@ -144,6 +145,6 @@ def test_an_address_that_only_shows_takes_no_post(name, arguments):
 def test_somebody_without_a_role_sees_nothing_of_the_runs(name, arguments):
     client = Client()
     client.force_login(User.objects.create_user("nobody-yet"))
-    wanted = 200 if name == "me" else FORBIDDEN
+    wanted = 200 if name in ("me", "shortcuts") else FORBIDDEN
     found = client.get(reverse(name, kwargs=arguments.get(name, {}))).status_code
     assert found in (wanted, 405)

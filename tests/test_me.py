@@ -1,4 +1,4 @@
-"""One's own page: theme, time zone, password."""
+"""One's own page: theme, time zone, shortcuts, password."""
 
 from datetime import UTC, datetime
 
@@ -51,6 +51,41 @@ def test_a_zone_that_this_machine_does_not_know_shows_utc(client, vera):
     Preference.objects.create(user=vera, time_zone="../etc/passwd")
     assert client.get("/runs/").status_code == 200
     assert str(Preference.of(vera).zone) == "UTC"
+
+
+def test_single_keys_are_on_until_one_switches_them_off(client, vera):
+    settings = {"form": "settings", "theme": "system", "time_zone": "UTC"}
+    assert "<body data-shortcuts>" in client.get("/runs/").content.decode()
+    client.post("/me/", settings)
+    assert "<body>" in client.get("/runs/").content.decode()
+    assert not Preference.of(vera).shortcuts
+    assert "Single keys are switched off" in client.get("/shortcuts/").content.decode()
+    client.post("/me/", {**settings, "shortcuts": "on"})
+    assert "<body data-shortcuts>" in client.get("/runs/").content.decode()
+
+
+def test_changing_the_theme_in_the_top_bar_leaves_the_shortcuts_as_they_are(client, vera):
+    Preference.objects.create(user=vera, shortcuts=False)
+    client.post("/me/", {"form": "theme", "theme": "dark"})
+    assert not Preference.of(vera).shortcuts
+
+
+@pytest.mark.parametrize(
+    ("role", "offered"), [("viewer", (False, False)), ("operator", (True, False)), ("admin", (True, True))]
+)
+def test_the_list_of_keys_names_those_that_ones_role_can_use(client, role, offered):
+    client.force_login(make_user(role))
+    html = client.get("/shortcuts/").content.decode()
+    assert ("Confirm the stop" in html, "Go to the accounts" in html) == offered
+    assert "Go to the search field of the page" in html
+
+
+def test_the_list_of_keys_is_a_page_and_the_inside_of_a_dialog(client, vera):
+    page = client.get("/shortcuts/").content.decode()
+    inside = client.get("/shortcuts/", headers={"HX-Request": "true", "HX-Target": "dialog"}).content.decode()
+    assert '<h1 id="dialog-title">Keyboard shortcuts</h1>' in page
+    assert '<h2 id="dialog-title">Keyboard shortcuts</h2>' in inside
+    assert ("<html" in page, "<html" in inside) == (True, False)
 
 
 def test_a_new_password_ends_the_other_sessions_only(client, vera):

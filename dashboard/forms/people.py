@@ -43,7 +43,8 @@ class PreferenceForm(Looks, forms.ModelForm):
 
     class Meta:
         model = Preference
-        fields = ("theme", "time_zone")
+        fields = ("theme", "time_zone", "shortcuts")
+        labels = {"shortcuts": "Single-key shortcuts"}
 
     def __init__(self, *args: object, **kwargs: object):
         super().__init__(*args, label_suffix="", **kwargs)

@@ -1,4 +1,4 @@
-"""Signing in and out, and one's own page."""
+"""Signing in and out, one's own page, and the keys one can press."""
 
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
@@ -6,7 +6,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from dashboard.context import preference_of
 from dashboard.forms.people import OwnPasswordForm, PreferenceForm, SignInForm, ThemeForm, role_of
@@ -47,3 +47,11 @@ def _change_theme(request: HttpRequest) -> HttpResponse:
     back = request.POST.get("next", "")
     safe = url_has_allowed_host_and_scheme(back, {request.get_host()}, request.is_secure())
     return redirect(back if safe else "me")
+
+
+@require_safe
+def shortcuts(request: HttpRequest) -> HttpResponse:
+    """The keys that this person can use: a page, or the inside of the dialog where HTMX asks for it."""
+    in_dialog = bool(request.htmx) and request.htmx.target == "dialog"
+    layout = f"components/dialog_{'only' if in_dialog else 'full'}.html"
+    return render(request, "registration/shortcuts.html", {"layout": layout, "in_dialog": in_dialog})
