@@ -157,6 +157,7 @@ class Tour:
     def pages(self) -> None:
         self.get("home")
         self.get("me")
+        self.get("shortcuts")
         self.get("run_list")
         self.get("run_list", query="?status=finished&result=failed")
         self.get("run_rows", query="?" + "&".join(f"id={pk}" for pk in Run.objects.values_list("pk", flat=True)[:50]))
