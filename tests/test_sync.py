@@ -268,6 +268,22 @@ def test_a_provider_that_is_down_ends_the_reading_of_details(account, fake):
     assert Run.objects.count() == 5
 
 
+@pytest.mark.parametrize(
+    "problem", [NotFound("No such run."), UnexpectedAnswer("Not the documented shape."), Unavailable("No answer.")]
+)
+def test_a_worker_that_lost_its_lease_notes_nothing_about_details(fake_account, fake, monkeypatch, problem):
+    fake.has(remote("1"))
+
+    def taken_over(external_id):
+        SyncState.objects.update(epoch=99)
+        raise problem
+
+    monkeypatch.setattr(fake, "get_run", taken_over)
+    sync_account(fake_account)
+    run = Run.objects.get()
+    assert (run.gone_at, run.details_at, run.details_error) == (None, None, "")
+
+
 def test_a_run_lost_before_its_details_were_read_is_marked_gone(account, fake):
     fake.has(remote("1"))
     fake.fail("get", NotFound("No such run."))

@@ -31,17 +31,23 @@ def read_details(service: RunService, run: Run, now: datetime, fence: Callable[[
         remote = service.get_run(run.external_id)
         details = service.get_details(remote)
     except NotFound:
-        Run.objects.filter(pk=run.pk).update(gone_at=now)
-        return run
+        return _noted(run, fence, gone_at=now)
     except (Refused, UnexpectedAnswer) as problem:
         if isinstance(problem, Unauthorized) and not isinstance(problem, Forbidden):
             raise
         # One run that cannot be read must not be asked for again on every pass, nor stop the others.
-        Run.objects.filter(pk=run.pk).update(details_at=now, details_error=str(problem))
-        return run
+        return _noted(run, fence, details_at=now, details_error=str(problem))
     with transaction.atomic():
         [run] = save_runs(run.account, [remote], now)
         save_details(run, details, now)
+        fence()
+    return run
+
+
+def _noted(run: Run, fence: Callable[[], None], **columns: object) -> Run:
+    """The run, with why there are no details written to it; nothing is written once the lease is lost."""
+    with transaction.atomic():
+        Run.objects.filter(pk=run.pk).update(**columns)
         fence()
     return run
 

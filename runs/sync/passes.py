@@ -205,7 +205,9 @@ class _Pass:
             self.in_vain += 1
             if problem.retry_after is not None or self.in_vain == DETAILS_IN_VAIN:
                 raise
-            Run.objects.filter(pk=pk).update(details_error=str(problem))
+            with transaction.atomic():
+                Run.objects.filter(pk=pk).update(details_error=str(problem))
+                fence()
             return False
         self.in_vain = 0
         self._step("details")
