@@ -6,8 +6,9 @@ from urllib.parse import quote
 import pytest
 from django.utils import timezone
 
+from dashboard.facets import facets
 from dashboard.forms.run_filters import RunFilterForm
-from dashboard.run_address import Address, facets, tokens
+from dashboard.run_address import Address, tokens
 from runs.choices import RunResult, RunStatus
 from runs.listing import Order, RunFilters, run_page, runs_matching
 from runs.models import Person

@@ -9,8 +9,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from dashboard.context import Navigation
+from dashboard.facets import date_inputs, facets
 from dashboard.forms.run_filters import RunFilterForm
-from dashboard.run_address import Address, date_inputs, facets, tabs, tokens
+from dashboard.run_address import Address, tabs, tokens
 from dashboard.run_rows import columns, counted, narrowest, order_sentence, rows_of
 from runs.actions import shown_name
 from runs.export import FORMATS, exported
