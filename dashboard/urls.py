@@ -3,13 +3,14 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from dashboard.views import accounts, control, history, load_tests, people, run_errors, run_page, runs, sign_in
+from dashboard.views import accounts, control, history, jump, load_tests, people, run_errors, run_page, runs, sign_in
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="run_list"), name="home"),
     path("sign-in/", sign_in.sign_in, name="sign_in"),
     path("sign-out/", sign_in.sign_out, name="sign_out"),
     path("me/", sign_in.me, name="me"),
+    path("jump/", jump.jump_to, name="jump"),
     path("shortcuts/", sign_in.shortcuts, name="shortcuts"),
     # Runs
     path("runs/", runs.run_list, name="run_list"),

@@ -71,18 +71,25 @@ def runs_matching(filters: RunFilters) -> QuerySet[Run]:
 
 def _named_like(texts: Sequence[str]) -> Q:
     """Runs of tests whose name contains one of the texts, or whose run number or id is one of them."""
-    tests, runs = Q(pk__in=()), Q(pk__in=())
-    accounts = list(Account.objects.values_list("pk", flat=True))
+    tests = Q(pk__in=())
     for text in texts:
         tests |= Q(name__icontains=text)
+    named = Q(load_test__in=list(LoadTest.objects.filter(tests).values_list("pk", flat=True)))
+    direct = list(runs_called(texts).values_list("pk", flat=True)[:COUNT_CAP])
+    return named | Q(pk__in=direct) if direct else named
+
+
+def runs_called(texts: Sequence[str]) -> QuerySet[Run]:
+    """Runs whose number ("215", "#215") or id is one of the texts, in no order; found by index. One query ahead."""
+    runs = Q(pk__in=())
+    accounts = list(Account.objects.values_list("pk", flat=True))
+    for text in texts:
         bare = text.lstrip("#").strip()
         # With the account the unique index finds the id; without it every run would be read.
         runs |= Q(account__in=accounts, external_id=bare)
         if bare.isascii() and bare.isdecimal() and len(bare) < 18:
             runs |= Q(number=int(bare))
-    named = Q(load_test__in=list(LoadTest.objects.filter(tests).values_list("pk", flat=True)))
-    direct = list(Run.objects.filter(runs).values_list("pk", flat=True)[:COUNT_CAP])
-    return named | Q(pk__in=direct) if direct else named
+    return Run.objects.filter(runs)
 
 
 def _requested_by(names: Sequence[str]) -> Q:

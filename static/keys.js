@@ -51,6 +51,12 @@
 
   document.addEventListener("keydown", (event) => {
     const { key, target, timeStamp } = event;
+    if ((event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey && key.toLowerCase() === "k") {
+      // Everywhere, inside fields too, but never in the way of a dialog that asks before it acts.
+      const open = document.querySelector("dialog[open]");
+      if (event.repeat || (open && (open.id !== "dialog" || open.querySelector("form"))) || press("Ctrl K")) event.preventDefault();
+      return;
+    }
     if (key === "Enter" && (event.ctrlKey || event.metaKey)) {
       if (event.repeat || press("Ctrl Enter", document.querySelector("dialog[open]") || document)) event.preventDefault();
       return;

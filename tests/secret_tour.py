@@ -158,6 +158,8 @@ class Tour:
         self.get("home")
         self.get("me")
         self.get("shortcuts")
+        for typed in ("", "1", "e", "sandbox", "page"):
+            self.get("jump", query=f"?q={typed}")
         self.get("run_list")
         self.get("run_list", query="?status=finished&result=failed")
         self.get("run_rows", query="?" + "&".join(f"id={pk}" for pk in Run.objects.values_list("pk", flat=True)[:50]))

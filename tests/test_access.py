@@ -28,6 +28,7 @@ GET = {
     "sign_in": (200, 302, 302, 302),
     "sign_out": POST_ONLY,
     "me": ALL,
+    "jump": ALL,
     "shortcuts": ALL,
     "run_list": ALL,
     "run_rows": ALL,

@@ -87,7 +87,10 @@ def test_a_live_run_its_load_test_and_their_dialogs(admin, inspector, world):
 
 def test_accounts_people_and_own_page(admin, inspector):
     inspector.visit(admin, "/accounts/", "/accounts/new/", "/accounts/new/?provider=vsts", f"/accounts/{SLUGS[K6]}/")
-    inspector.visit(admin, "/users/", "/users/new/", "/users/1/", "/me/", "/shortcuts/")
+    inspector.visit(admin, "/users/", "/users/new/", "/users/1/", "/me/", "/shortcuts/", "/jump/?q=e")
+    admin.keyboard.press("Control+k")
+    expect(admin.get_by_role("combobox")).to_be_focused()
+    inspector.look(admin, "jump dialog")
 
 
 def test_the_sign_in_page_and_pages_that_say_no(stranger, viewer, inspector):

@@ -182,7 +182,7 @@ def test_the_list_of_keys_opens_by_key_and_from_the_menu_and_gives_the_focus_bac
     expect(names(viewer).nth(0)).to_be_focused()
     person = viewer.locator(".topbar-end > details.menu").first.locator("summary")
     person.click()
-    viewer.get_by_role("link", name="Keyboard shortcuts").click()
+    viewer.get_by_role("link", name="Keyboard shortcuts", exact=True).click()
     expect(dialog).to_be_visible()
     dialog.get_by_role("link", name="Close").click()
     no_dialog(viewer)
