@@ -72,9 +72,9 @@ def run_numbers(run: Run) -> Mapping[str, float]:
     return row.numbers if row else {}
 
 
-def latest_values(run: Run) -> dict[str, float]:
-    """The last value of each chart, by its name."""
-    return {row.name: row.points[-1][1] for row in run.series.all() if row.points}
+def latest_points(run: Run) -> dict[str, tuple[float, float]]:
+    """The last point of each chart, (seconds since load start, value), by its name."""
+    return {row.name: (row.points[-1][0], row.points[-1][1]) for row in run.series.all() if row.points}
 
 
 def metrics_of(run: Run, kind: str) -> QuerySet[RunMetric]:

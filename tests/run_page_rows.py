@@ -198,6 +198,49 @@ def failed_k6_run(begin: datetime = NOW - timedelta(hours=1)) -> Run:
     return run
 
 
+def passed_before(run: Run, number: int = 213) -> Run:
+    """A passed run of the same test a day before, with some of the other's errors, numbers and charts."""
+    begin = run.created_at - timedelta(days=1)
+    before = make_run(
+        run.load_test,
+        number,
+        planned_duration_s=run.planned_duration_s,
+        virtual_users=run.virtual_users,
+        details_at=begin + timedelta(minutes=40),
+        **times(begin, queued=2, started=40, load=105, load_s=1800, ended=1995),
+    )
+    add_threshold(before, "http_req_duration{name:POST /checkout}", "p(95)<500", False, 441, 500, "ms")
+    add_error(
+        before,
+        "RequestError",
+        "request timeout",
+        260,
+        request="POST https://shop.staging.example.com/api/v2/checkout",
+        message="request timeout after 60 s",
+    )
+    RunMetric.objects.create(
+        run=before,
+        kind="run",
+        name="",
+        numbers={
+            "count": 425_573,
+            "failed": 894,
+            "error_rate": 0.0021,
+            "p95_ms": 301,
+            "rate_per_s": 236.4,
+            "max_vus": 400,
+        },
+    )
+    RunMetric.objects.create(
+        run=before,
+        kind="request",
+        name=f"GET {shop}/cart/29/shipping (200)",
+        numbers={"p95_ms": 118},
+    )
+    add_series(before, 1800, slow_after=9999)
+    return before
+
+
 def failed_vsts_run(begin: datetime = NOW - timedelta(hours=3)) -> Run:
     account = make_account("contoso-clt", "vsts", base_url="https://contoso.vsclt.visualstudio.com")
     SyncState.objects.create(account=account, last_good_at=NOW)

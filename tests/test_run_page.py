@@ -23,6 +23,7 @@ from tests.run_page_rows import (
     live_run,
     make_person,
     page,
+    passed_before,
     text,
 )
 
@@ -281,7 +282,7 @@ def test_key_numbers_show_what_broke_its_limit(viewer):
     keys = page(viewer, failed_k6_run()).split('<dl class="keys')[1].split("</dl>")[0]
     said = text(keys.partition(">")[2])
     for part in (
-        "p95 of POST /checkout 812 ms , over its limit",
+        "p95, POST /checkout 812 ms , over its limit",
         "p95, all requests 438 ms",
         "Errors 1.84 % , over its limit",
         "412,806",
@@ -291,10 +292,57 @@ def test_key_numbers_show_what_broke_its_limit(viewer):
     assert keys.count("over-limit") == 2
 
 
+def keys_of(html: str) -> str:
+    return text(html.split('<dl class="keys')[1].split("</dl>")[0].partition(">")[2])
+
+
+def test_key_numbers_say_how_they_changed_since_the_previous_comparable_run(viewer):
+    run = failed_k6_run()
+    before = passed_before(run)
+    html = page(viewer, run)
+    said = keys_of(html)
+    for part in (
+        "over its limit 84 % worse, was 441",
+        "438 ms 46 % worse, was 301",
+        "over its limit 8.8 times, was 0.21 %",
+        "412,806 3 % fewer",
+        "229 /s was 236",
+        "Peak VUs 400 same",
+    ):
+        assert part in said
+    assert html.count('class="change is-worse"') == 4  # and one of the slowest requests
+    assert f'Compared with <a href="{reverse("run_page", args=[before.pk])}">#213</a>, passed' in html
+
+
+def test_errors_the_previous_run_did_not_have_are_new(viewer):
+    run = failed_k6_run()
+    assert "tag-new" not in page(viewer, run)
+    passed_before(run)
+    errors = text(page(viewer, run).split('class="side-list"')[1].split("</ul>")[0])
+    assert "HTTP 503 NEW 4,870" in errors
+    assert "RequestError request timeout 1,040" in errors
+    assert "4 times #213" in errors
+
+
+def test_the_slowest_requests_stand_beside_the_chart_with_their_change(viewer):
+    run = failed_k6_run()
+    passed_before(run)
+    slow = text(page(viewer, run).split('class="side-slowest"')[1].split("</ul>")[0])
+    assert slow.split(" ms ")[0].endswith("GET /api/v2/cart/29/shipping (200) 84 % worse 217")
+    assert slow.count(" ms") == 5
+
+
 def test_a_live_run_shows_where_it_stands_now(viewer, a_test):
     html = page(viewer, live_run(timezone.now(), a_test), "live", tab="summary")
-    keys = text(html.split('<dl class="keys')[1].split("</dl>")[0].partition(">")[2])
-    assert re.fullmatch(r"p95 now 3\d\d ms Errors now 0 /s Rate now 20\d /s VUs now 333", keys)
+    assert re.fullmatch(r"p95 now 3\d\d ms Errors now 0 /s Rate now 20\d /s VUs now 333", keys_of(html))
+
+
+def test_a_live_run_is_held_against_the_same_time_since_start(viewer, a_test):
+    run = live_run(timezone.now(), a_test)
+    passed_before(run)
+    html = page(viewer, run, "live", tab="summary")
+    assert re.fullmatch(r"p95 now 3\d\d ms same Errors now 0 /s Rate now 20\d /s same VUs now 333 same", keys_of(html))
+    assert "Against the same time since start of" in html
 
 
 def test_planned_users_alone_are_no_key_number(viewer, a_test):

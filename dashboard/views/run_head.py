@@ -1,6 +1,6 @@
 """What every tab of a run's page shows above the tab: title, verdict, life, key numbers, counts, actions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,10 +11,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from dashboard import words
+from dashboard.key_numbers import KeyNumber, key_numbers
 from runs import actions, run_details
 from runs.choices import RunStatus
-from runs.criteria import is_of_all, numbers, statistic, three_digits
-from runs.criteria import words as criterion_words
+from runs.comparison import Reference, previous_comparable
 from runs.life import Phase, life_of
 from runs.models import Run, RunThreshold
 from runs.services import SERVICES
@@ -51,15 +51,6 @@ class Tab:
 
 
 @dataclass(frozen=True, slots=True)
-class KeyNumber:
-    label: str
-    value: str
-    unit: str = ""
-    note: str = ""
-    over_limit: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class ShownPhase:
     """A phase with how it is drawn."""
 
@@ -83,6 +74,7 @@ class Head:
     verdict: Verdict
     tabs: Sequence[Tab]
     control_refusal: str
+    before: Reference | None  # the previous comparable run
 
     @property
     def icon(self) -> str:
@@ -135,11 +127,7 @@ class Head:
         return [_shown_phase(phase, self.run) for phase in life_of(self.run, self.now)]
 
     def key_numbers(self) -> list[KeyNumber]:
-        """Of the whole run; while it is not ended and has none, the latest value of each chart."""
-        known = run_details.run_numbers(self.run)
-        if self.run.is_live and not known:
-            return numbers_now(run_details.latest_values(self.run))
-        return key_numbers(self.run, known, self.thresholds)
+        return key_numbers(self.run, self.thresholds, self.before)
 
 
 def find_run(pk: int) -> Run:
@@ -156,6 +144,7 @@ def head_of(run: Run, user: User, tab: str) -> Head:
     provider = service.label if service else run.account.provider
     thresholds = run_details.thresholds_of(run)
     facts = run_details.facts_of(run, provider, run_details.latest_stop(run))
+    previous = previous_comparable(run)
     return Head(
         run=run,
         now=now,
@@ -166,74 +155,8 @@ def head_of(run: Run, user: User, tab: str) -> Head:
         verdict=sentence(facts, thresholds, run_details.top_errors(run, 1), now),
         tabs=_tabs(run),
         control_refusal=actions.may_control(user, run.account),
+        before=Reference(previous) if previous else None,
     )
-
-
-def key_numbers(run: Run, known: Mapping[str, float], thresholds: Sequence[RunThreshold]) -> list[KeyNumber]:
-    """The numbers that decide, those that broke their limit first; what nobody gave is left out."""
-    p95, rate = known.get("p95_ms", run.p95_ms), known.get("error_rate", run.error_rate)
-    on_p95 = _criterion(thresholds, "http_req_duration", "p95")
-    on_errors = _criterion(thresholds, "http_req_failed", "rate")
-    broken = [item for item in thresholds if item.broken and item.value is not None and item not in (on_p95, on_errors)]
-    cells = [_of_criterion(item) for item in broken[:1]]
-    if p95 is not None:
-        text = numbers(p95, on_p95.limit if on_p95 else None, "ms")[0]
-        cells.append(_number("p95, all requests", text, over=on_p95))
-    if (mean := known.get("avg_ms")) is not None:
-        cells.append(_number("Mean response time", three_digits(mean, "ms")))
-    cells += _error_cells(run, known, rate, on_errors)
-    if (count := known.get("count")) is not None:
-        cells.append(KeyNumber("Requests", words.number(count)))
-    if (per_second := known.get("rate_per_s")) is not None:
-        peak = known.get("peak_rate_per_s")
-        cells.append(
-            _number("Mean rate", three_digits(per_second, "1/s"), f"peak {three_digits(peak)}" if peak else "")
-        )
-    users = known.get("max_vus", run.virtual_users)
-    # Planned users alone are no number of the run; the line under the title has them.
-    if users is not None and (cells or "max_vus" in known):
-        cells.append(KeyNumber("Peak VUs" if "max_vus" in known else "VUs", words.number(users)))
-    return cells
-
-
-def numbers_now(latest: Mapping[str, float]) -> list[KeyNumber]:
-    """Where a live run stands: the last point of its charts."""
-    return [
-        _number(label, three_digits(latest[name], unit))
-        for name, label, unit in (
-            ("p95_ms", "p95 now", "ms"),
-            ("avg_ms", "Mean response time now", "ms"),
-            ("errors_per_s", "Errors now", "1/s"),
-            ("rate_per_s", "Rate now", "1/s"),
-            ("vus", "VUs now", ""),
-        )
-        if name in latest
-    ]
-
-
-def _error_cells(
-    run: Run, known: Mapping[str, float], rate: float | None, on_errors: RunThreshold | None
-) -> list[KeyNumber]:
-    failed = known.get("failed", run.error_count)
-    if rate is None:
-        return [] if failed is None else [KeyNumber("Errors", words.number(failed))]
-    limit = on_errors.limit * 100 if on_errors and on_errors.limit is not None else None
-    text = numbers(round(rate * 100, 9), limit, "%")[0]
-    return [_number("Errors", text, f"{words.number(failed)} requests" if failed is not None else "", over=on_errors)]
-
-
-def _criterion(thresholds: Sequence[RunThreshold], metric: str, stat: str) -> RunThreshold | None:
-    return next((item for item in thresholds if is_of_all(item, metric) and statistic(item) == stat), None)
-
-
-def _of_criterion(item: RunThreshold) -> KeyNumber:
-    said = criterion_words(item)
-    return _number(said.what, said.value, said.relation, over=item)
-
-
-def _number(label: str, text: str, note: str = "", over: RunThreshold | None = None) -> KeyNumber:
-    value, _, unit = text.partition(words.NARROW)
-    return KeyNumber(label, value, unit, note, bool(over and over.broken))
 
 
 def _shown_phase(phase: Phase, run: Run) -> ShownPhase:

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 from django_htmx.http import HttpResponseStopPolling
 
 from dashboard.charts import chart
+from dashboard.run_side import shown_errors, slowest
 from dashboard.views.run_head import TABS, Head, find_run, head_of, viewers
 from runs import actions, run_details
 from runs.choices import IntentKind, MessageLevel
@@ -79,7 +80,8 @@ def run_page(request: HttpRequest, pk: int) -> HttpResponse:
         head,
         chart=chart(run.series.all(), head.thresholds, planned_s=run.planned_duration_s, now_s=since),
         thresholds=_shown(head.thresholds)[:12],
-        errors=run_details.top_errors(run),
+        errors=shown_errors(run, head.before),
+        slowest=slowest(run, head.before),
         last_messages=run_details.messages_of(run)[:5],
         older=older,
         newer=newer,
