@@ -210,14 +210,8 @@ def passed_before(run: Run, number: int = 213) -> Run:
         **times(begin, queued=2, started=40, load=105, load_s=1800, ended=1995),
     )
     add_threshold(before, "http_req_duration{name:POST /checkout}", "p(95)<500", False, 441, 500, "ms")
-    add_error(
-        before,
-        "RequestError",
-        "request timeout",
-        260,
-        request="POST https://shop.staging.example.com/api/v2/checkout",
-        message="request timeout after 60 s",
-    )
+    shop, message = "https://shop.staging.example.com/api/v2", "request timeout after 60 s"
+    add_error(before, "RequestError", "request timeout", 260, request=f"POST {shop}/checkout", message=message)
     RunMetric.objects.create(
         run=before,
         kind="run",
