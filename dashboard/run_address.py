@@ -14,7 +14,7 @@ from dashboard.words import RESULTS, STATUS_ICON
 from runs.choices import RunResult, RunStatus
 from runs.listing import DEFAULT_SORT, Wanted
 
-KEPT = (*FILTER_KEYS, "sort")
+KEPT = (*FILTER_KEYS, "sort", "cols")
 FACETS = ("requested_by", "status", "result", "account", "provider")
 RESULT_PILLS = {kind: (name, icon) for kind, (name, _, icon) in RESULTS.items()} | {
     RunResult.NONE: ("none", "circle-minus")
@@ -44,7 +44,7 @@ class Address:
 
     @property
     def export_query(self) -> str:
-        return self.without("sort").query
+        return self.without("sort", "cols").query
 
     def at(self, name: str, **more: str | Sequence[object]) -> str:
         """The address of another view with the same filters, and more parameters."""
@@ -53,7 +53,7 @@ class Address:
 
     def _with(self, more: Mapping[str, str | Sequence[object]]) -> str:
         kept = {key: self.values[key] for key in KEPT if key in self.values}
-        return urlencode(kept | {key: value for key, value in more.items() if value}, doseq=True, safe="!:")
+        return urlencode(kept | {key: value for key, value in more.items() if value}, doseq=True, safe="!:,")
 
     def having(self, key: str, *texts: str) -> "Address":
         """The same, with exactly these values for `key`."""
@@ -66,7 +66,7 @@ class Address:
         return Address({key: texts for key, texts in self.values.items() if key not in keys})
 
     def is_only(self, key: str, *texts: str) -> bool:
-        return self.without("sort").values == ({key: texts} if key else {})
+        return self.without("sort", "cols").values == ({key: texts} if key else {})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,22 @@
-"""The run table: a row's extras (strip, progress, buttons), its columns, and the sentence that counts."""
+"""The run table: a row's extras (strip, progress, buttons), its column heads, and the sentence that counts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.auth.models import User
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from dashboard.run_address import Address, Token
+from dashboard.run_columns import COLUMNS
 from dashboard.words import clock, number
 from runs.actions import may_control
 from runs.choices import RunStatus
+from runs.criteria import is_of_all, statistic
+from runs.criteria import words as criterion_words
 from runs.history import Strip
 from runs.listing import COUNT_CAP, Order, capped_count, mark_failing, runs_matching, strips_of
-from runs.models import Run
+from runs.models import Run, RunThreshold
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,9 @@ class Row:
     waiting: str
     account_url: str
     person_url: str
+    test_url: str
+    p95_limit: str = ""  # the limit that this number broke, "" where it broke none
+    errors_limit: str = ""
 
     @property
     def shows_progress(self) -> bool:
@@ -50,6 +56,7 @@ def rows_of(runs: Sequence[Run], user: User, address: Address, now: datetime) ->
     """
     mark_failing(runs)
     strips = strips_of(runs)
+    limits = broken_limits(runs)
     refusals = {run.account_id: may_control(user, run.account) for run in runs}
     return [
         Row(
@@ -61,9 +68,28 @@ def rows_of(runs: Sequence[Run], user: User, address: Address, now: datetime) ->
             waiting=_waiting(run, now),
             account_url=address.adding("account", run.account.slug).url,
             person_url=address.adding("requested_by", run.requested_by.display).url if run.requested_by else "",
+            test_url=address.adding("test", str(run.load_test_id)).url,
+            p95_limit=limits.get((run.pk, "p95"), ""),
+            errors_limit=limits.get((run.pk, "rate"), ""),
         )
         for run in runs
     ]
+
+
+# The criteria about the two numbers that a row shows: those of all requests.
+_JUDGED = {"p95": "http_req_duration", "rate": "http_req_failed"}
+
+
+def broken_limits(runs: Sequence[Run]) -> dict[tuple[int, str], str]:
+    """(run, "p95" or "rate") -> the limit that this very number broke, such as "p95 < 500 ms". One query."""
+    metrics = Q(*(Q(metric__startswith=metric) for metric in _JUDGED.values()), _connector=Q.OR)
+    broken = RunThreshold.objects.filter(metrics, run__in=[run.pk for run in runs], broken=True) if runs else ()
+    found = {}
+    for item in broken:
+        stat = statistic(item)
+        if stat in _JUDGED and is_of_all(item, _JUDGED[stat]):
+            found.setdefault((item.run_id, stat), criterion_words(item).allowed)
+    return found
 
 
 def _elapsed(run: Run, now: datetime) -> float | None:
@@ -86,9 +112,12 @@ def _waiting(run: Run, now: datetime) -> str:
     return f"{verb} {clock((now - since).total_seconds())}"
 
 
+_FALLING_FIRST = ("started", "duration", "vus", "p95", "errors")
+
+
 @dataclass(frozen=True, slots=True)
-class Column:
-    """A column head: `url` sorts by it, `sorted` is "ascending", "descending" or ""."""
+class Head:
+    """A column head: `url` sorts by it ("" where it cannot), `sorted` is "ascending", "descending" or ""."""
 
     key: str
     label: str
@@ -97,30 +126,20 @@ class Column:
     sorted: str = ""
 
 
-_COLUMNS = (
-    ("status", "Status", ""),
-    ("result", "Result", ""),
-    ("test", "Test", ""),
-    ("account", "Account", ""),
-    ("requested_by", "Requested by", "col-mid"),
-    ("started", "Started", ""),
-    ("duration", "Duration", "col-duration"),
-    ("vus", "VUs", "num col-wide"),
-    ("p95", "p95", "num"),
-    ("errors", "Errors", "num col-mid"),
-)
-_FALLING_FIRST = ("started", "duration", "vus", "p95", "errors")
-
-
-def columns(address: Address, order: Order) -> list[Column]:
-    """The sortable heads. A second press turns the order round."""
+def heads(address: Address, order: Order, shown: Sequence[str]) -> list[Head]:
+    """The heads of the shown columns. A second press of the same turns the order round."""
     found = []
-    for key, label, classes in _COLUMNS:
-        current = key == order.key
-        falls = not order.descending if current else key in _FALLING_FIRST
-        target = address.having("sort", str(Order(key, falls)))
+    for column in COLUMNS:
+        if column.key not in shown:
+            continue
+        if not column.sorts:
+            found.append(Head(column.key, column.label, column.classes))
+            continue
+        current = column.key == order.key
+        falls = not order.descending if current else column.key in _FALLING_FIRST
+        target = address.having("sort", str(Order(column.key, falls)))
         state = ("descending" if order.descending else "ascending") if current else ""
-        found.append(Column(key, label, classes, target.url, state))
+        found.append(Head(column.key, column.label, column.classes, target.url, state))
     return found
 
 
@@ -170,7 +189,7 @@ def narrowest(tokens: Sequence[Token], form_of: type, now: datetime) -> tuple[To
 
 def order_sentence(order: Order) -> str:
     """ "sorted by started, newest first"."""
-    label = {key: label for key, label, _ in _COLUMNS}[order.key]
+    label = next(column.label for column in COLUMNS if column.key == order.key)
     label = label if label in ("VUs", "p95") else label.lower()
     if order.key == "started":
         return f"sorted by started, {'newest' if order.descending else 'oldest'} first"

@@ -16,6 +16,7 @@ urlpatterns = [
     path("runs/", runs.run_list, name="run_list"),
     path("runs/rows/", runs.run_rows, name="run_rows"),
     path("runs/export/", runs.run_export, name="run_export"),
+    path("runs/columns/", runs.run_columns_save, name="run_columns"),
     path("runs/<int:pk>/", run_page.run_page, name="run_page"),
     path("runs/<int:pk>/live/", run_page.run_live, name="run_live"),
     path("runs/<int:pk>/errors/", run_errors.run_errors, name="run_errors"),

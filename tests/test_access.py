@@ -33,6 +33,7 @@ GET = {
     "run_list": ALL,
     "run_rows": ALL,
     "run_export": ALL,
+    "run_columns": POST_ONLY,
     "run_page": ALL,
     "run_live": (SIGN_IN, 286, 286, 286),  # the run has ended: stop asking
     "run_errors": ALL,
@@ -68,6 +69,7 @@ POST = {
     "sign_in": (200, 302, 302, 302),
     "sign_out": (SIGN_IN, 302, 302, 302),
     "me": ALL,
+    "run_columns": (SIGN_IN, 302, 302, 302),
     "run_archive": (SIGN_IN, None, None, None),
     "run_stop": INCOMPLETE,
     "run_start_again": INCOMPLETE,
@@ -95,7 +97,7 @@ def arguments() -> dict[str, dict[str, object]]:
         outcome=IntentOutcome.DONE, settled_at=timezone.now() - timedelta(minutes=1), run=run,
     )  # fmt: skip
     person = make_user("viewer", "somebody")
-    lists = ("run_list", "run_rows", "run_export")
+    lists = ("run_list", "run_rows", "run_export", "run_columns")
     of_run = {name: {"pk": run.pk} for name in GET if name.startswith("run_") and name not in lists}
     of_test = {name: {"pk": load_test.pk} for name in ("test_page", "test_start")}
     of_account = {name: {"slug": account.slug} for name in GET if name.startswith("account_")}

@@ -9,6 +9,7 @@ from django.http import QueryDict
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
+from dashboard.forms.columns import ColumnsField
 from runs.choices import RunResult, RunStatus
 from runs.listing import DEFAULT_SORT, BadCursor, Order, RunFilters, Wanted
 from runs.models import Account, LoadTest
@@ -101,6 +102,7 @@ class RunFilterForm(forms.Form):
     account = WantedField("Account")
     started = forms.CharField(label="Started", required=False)
     sort = forms.CharField(label="Sort", required=False)
+    cols = ColumnsField(label="Columns", required=False)
     after = forms.CharField(label="Page", required=False)
     before = forms.CharField(label="Page", required=False)
 

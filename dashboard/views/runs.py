@@ -2,17 +2,20 @@
 
 from collections.abc import Sequence
 
+from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, StreamingHttpResponse
-from django.shortcuts import render
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, QueryDict, StreamingHttpResponse
+from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
-from dashboard.context import Navigation
+from dashboard import run_columns
+from dashboard.context import Navigation, preference_of
 from dashboard.facets import date_inputs, facets
+from dashboard.forms.columns import ColumnsForm
 from dashboard.forms.run_filters import RunFilterForm
 from dashboard.run_address import Address, tabs, tokens
-from dashboard.run_rows import columns, counted, narrowest, order_sentence, rows_of
+from dashboard.run_rows import counted, heads, narrowest, order_sentence, rows_of
 from runs.actions import shown_name
 from runs.export import FORMATS, exported
 from runs.health import health_of
@@ -28,7 +31,9 @@ TABLE = "runs"
 def run_list(request: HttpRequest) -> HttpResponse:
     """All runs of all accounts, by filters in the address. HTMX asking for the table gets the table and the filters."""
     form = RunFilterForm(request.GET)
+    form.full_clean()
     address = Address.of(request.GET)
+    columns = _columns(request, form, address)
     context = {
         "form": form,
         "address": address,
@@ -36,7 +41,8 @@ def run_list(request: HttpRequest) -> HttpResponse:
         "dates": date_inputs(address),
         "moving": form.data.get("started", ""),
         "typed": _typed_name(address),
-        **(_found(request, form, address) if form.is_valid() else {"problems": form.sentences()}),
+        **columns,
+        **(_found(request, form, address, columns["shown"]) if form.is_valid() else {"problems": form.sentences()}),
     }
     if request.htmx.target == TABLE:
         response = render(request, "runs/_run_table.html", context | {"partial": True})
@@ -47,7 +53,17 @@ def run_list(request: HttpRequest) -> HttpResponse:
     return render(request, "runs/run_list.html", context)
 
 
-def _found(request: HttpRequest, form: RunFilterForm, address: Address) -> dict[str, object]:
+def _columns(request: HttpRequest, form: RunFilterForm, address: Address) -> dict[str, object]:
+    """What is shown, what could be, and the address that shows the same to everybody."""
+    shown = run_columns.shown(form.cleaned_data.get("cols") or (), preference_of(request))
+    return {
+        "shown": shown,
+        "choices": run_columns.OPTIONAL,
+        "columns_url": address.having("cols", ",".join(shown)).url,
+    }
+
+
+def _found(request: HttpRequest, form: RunFilterForm, address: Address, shown: Sequence[str]) -> dict[str, object]:
     runs = runs_matching(form.filters())
     in_force = tokens(form, address)
     count = counted(runs, len(in_force))
@@ -61,7 +77,7 @@ def _found(request: HttpRequest, form: RunFilterForm, address: Address) -> dict[
     return {
         "tokens": in_force,
         "count": count,
-        "columns": columns(address, order),
+        "columns": heads(address, order, shown),
         "order": order_sentence(order),
         "too_many": COUNT_CAP if too_many else 0,
         "rows": rows_of(page.runs, request.user, address, form.now),
@@ -69,15 +85,17 @@ def _found(request: HttpRequest, form: RunFilterForm, address: Address) -> dict[
         "older": address.at("run_list", after=page.after) if page.after else "",
         "size": PAGE_SIZE,
         "live": live,
-        "live_url": _live_url(address, live),
+        "live_url": _live_url(address, live, shown),
         "narrowest": narrowest(in_force, RunFilterForm, form.now) if in_force and not count.shown else None,
         "now": form.now,
     }
 
 
-def _live_url(address: Address, live: Sequence[Run]) -> str:
+def _live_url(address: Address, live: Sequence[Run], shown: Sequence[str]) -> str:
     """Where to ask for the rows that can still change; "" when there are none."""
-    return address.at("run_rows", id=[run.pk for run in live]) if live else ""
+    # The columns of the page that asks: the person may choose others in another window meanwhile.
+    columns = "" if shown == run_columns.USUAL else ",".join(shown)
+    return address.at("run_rows", id=[run.pk for run in live], shown=columns) if live else ""
 
 
 def _typed_name(address: Address) -> str:
@@ -112,8 +130,22 @@ def run_rows(request: HttpRequest) -> HttpResponse:
     address = Address.of(request.GET)
     live = [run for run in runs if run.is_live]
     rows = rows_of(runs, request.user, address, now)
-    context = {"rows": rows, "live": live, "live_url": _live_url(address, live), "now": now}
+    keys = request.GET.get("shown", "").split(",")
+    shown = run_columns.ordered(keys) if any(keys) else run_columns.USUAL
+    context = {"rows": rows, "live": live, "live_url": _live_url(address, live, shown), "shown": shown, "now": now}
     return render(request, "runs/_run_rows.html", context)
+
+
+@require_POST
+@viewers
+def run_columns_save(request: HttpRequest) -> HttpResponse:
+    """Remember which columns the person wants, then back to the list at `query`, without columns in its address."""
+    form = ColumnsForm(request.POST, instance=preference_of(request))
+    if form.is_valid():
+        form.save()
+    else:
+        messages.error(request, "Those columns are none of the run list. Open the menu again and choose there.")
+    return redirect(Address.of(QueryDict(request.POST.get("query", ""))).without("cols").url)
 
 
 @require_safe

@@ -103,7 +103,7 @@ def test_the_sign_in_page_and_pages_that_say_no(stranger, viewer, inspector):
 def test_open_menus(browse: Callable[..., Page], inspector, size):
     page = browse("admin", viewport=size)
     page.goto("/runs/")
-    menus = page.locator("details.menu:visible")
+    menus = page.locator("details.menu:visible:not(tr + tr *)")  # of the rows' menus one is enough
     for index in range(menus.count()):
         menu = menus.nth(index)
         menu.locator("summary").click()
