@@ -1,7 +1,9 @@
 """The life of a run as ordered phases with the time spent in each. Pure, from the times the provider gave."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from statistics import median
 from typing import Literal, Protocol
 
 from runs.choices import ENDED, LIVE, RunStatus
@@ -10,6 +12,8 @@ State = Literal["done", "now", "next"]
 ORDER = (RunStatus.CREATED, RunStatus.QUEUED, RunStatus.STARTING, RunStatus.RUNNING, RunStatus.PROCESSING)
 # Providers' clocks lose a second or two between start and end of the load.
 SLACK_S = 2
+# Fewer runs than this make nothing typical.
+FEWEST = 3
 
 
 class Timed(Protocol):
@@ -36,6 +40,7 @@ class Phase:
     end: datetime | None = None
     seconds: float | None = None
     planned_s: int | None = None  # of the load
+    typical_s: float | None = None  # what it took in the runs before
     is_end: bool = False  # not a stretch of time: how it ended, with the seconds of the whole run
 
     @property
@@ -50,8 +55,27 @@ class Phase:
         return bool(self.planned_s) and self.seconds is not None and self.seconds >= self.planned_s - SLACK_S
 
 
-def life_of(run: Timed, now: datetime) -> list[Phase]:
-    """The phases a run went through, the one it is in, and (while it is not ended) what is still to come."""
+def typical(runs: Iterable[Timed]) -> dict[str, float]:
+    """The median seconds of each phase but the load, of ended runs; only phases that at least `FEWEST` of them had."""
+    spent: dict[str, list[float]] = {}
+    for run in runs:
+        for phase in life_of(run, run.created_at):
+            if not phase.is_end and phase.seconds is not None and phase.status != RunStatus.RUNNING:
+                spent.setdefault(phase.status, []).append(phase.seconds)
+    return {status: median(seconds) for status, seconds in spent.items() if len(seconds) >= FEWEST}
+
+
+def life_of(run: Timed, now: datetime, usual: Mapping[str, float] | None = None) -> list[Phase]:
+    """The phases a run went through, the one it is in, and (while it is not ended) what is still to come.
+
+    `usual`: seconds typical of each phase, see `typical`.
+    """
+    usual = usual or {}
+    phases = _phases(run, now, usual)
+    return [phase if phase.is_end else replace(phase, typical_s=usual.get(phase.status)) for phase in phases]
+
+
+def _phases(run: Timed, now: datetime, usual: Mapping[str, float]) -> list[Phase]:
     marks = _marks(run)
     if run.status in ENDED:
         return [*_done(run, marks, run.ended_at), _ending(run)]
@@ -69,7 +93,7 @@ def life_of(run: Timed, now: datetime) -> list[Phase]:
         seconds=max(0.0, (now - began).total_seconds()),
         planned_s=run.planned_duration_s if ORDER[place] == RunStatus.RUNNING else None,
     )
-    return [*_done(run, before, began), here, *_to_come(run, ORDER[place], began)]
+    return [*_done(run, before, began), here, *_to_come(run, here, ORDER[place], now, usual)]
 
 
 def _marks(run: Timed) -> list[tuple[RunStatus, datetime]]:
@@ -107,15 +131,29 @@ def _ending(run: Timed) -> Phase:
     return Phase(status=run.status, state="done", begin=run.ended_at, end=run.ended_at, seconds=whole, is_end=True)
 
 
-def _to_come(run: Timed, current: RunStatus, began: datetime) -> list[Phase]:
-    """Named, with an estimate only where the plan gives one: the end of the load that has begun."""
+def _to_come(run: Timed, here: Phase, current: RunStatus, now: datetime, usual: Mapping[str, float]) -> list[Phase]:
+    """Named, and with an estimated beginning as long as plan and typical times give one that is not past already."""
     later = [
         status for status in (RunStatus.RUNNING, RunStatus.PROCESSING) if ORDER.index(status) > ORDER.index(current)
     ]
-    phases = [
-        Phase(status=status, state="next", planned_s=run.planned_duration_s if status == RunStatus.RUNNING else None)
-        for status in later
-    ]
-    known = current == RunStatus.RUNNING and run.planned_duration_s and run.status != RunStatus.STOPPING
-    about = began + timedelta(seconds=run.planned_duration_s) if known else None
-    return [*phases, Phase(status=RunStatus.FINISHED, state="next", begin=about, is_end=True)]
+    end = _estimate(here, run.planned_duration_s if current == RunStatus.RUNNING else usual.get(current), now)
+    if run.status == RunStatus.STOPPING:
+        end = None
+    if current in (RunStatus.CREATED, RunStatus.QUEUED):
+        # Whether there will be more waiting is not known: some providers have no such phases.
+        end = None
+    phases = []
+    for status in later:
+        planned = run.planned_duration_s if status == RunStatus.RUNNING else None
+        phases.append(Phase(status=status, state="next", begin=end, planned_s=planned))
+        length = planned if status == RunStatus.RUNNING else usual.get(status, 0.0)
+        end = end + timedelta(seconds=length) if end and length is not None else None
+    return [*phases, Phase(status=RunStatus.FINISHED, state="next", begin=end, is_end=True)]
+
+
+def _estimate(here: Phase, length: float | None, now: datetime) -> datetime | None:
+    """When a phase ends that takes so long; None where that is past or not known."""
+    if here.begin is None or length is None:
+        return None
+    end = here.begin + timedelta(seconds=length)
+    return end if end >= now else None

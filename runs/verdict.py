@@ -7,7 +7,7 @@ from datetime import datetime
 from runs import verdict_words as say
 from runs.choices import LIVE, RunResult, RunStatus, StopReason
 from runs.criteria import Criterion
-from runs.verdict_words import Case, Facts, Kind, TopError, ago, clock
+from runs.verdict_words import Before, Case, Facts, Kind, TopError, ago, clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +17,18 @@ class Verdict:
     more: str = ""
 
 
-def sentence(facts: Facts, thresholds: Sequence[Criterion], errors: Sequence[TopError], now: datetime) -> Verdict:
+def sentence(
+    facts: Facts,
+    thresholds: Sequence[Criterion],
+    errors: Sequence[TopError],
+    now: datetime,
+    before: Before | None = None,
+) -> Verdict:
     """The verdict on a run: its kind, a first sentence, and perhaps a second ("more") from stored facts only.
 
     `errors` are the most frequent ones, first the most frequent. An unknown word never reads as passed.
     """
-    case = Case(facts, thresholds, errors, now)
+    case = Case(facts, thresholds, errors, now, before or Before())
     return next(found for rule in RULES if (found := rule(case)))
 
 
@@ -34,7 +40,7 @@ def _failing(case: Case) -> Verdict | None:
     said = f"{first.what} {first.verb} {first.value}, {first.relation}" if first.value else say.broke(first)
     also = say.also(others[0], live=True) if others else ""
     asked = f"Stopping: {say.stop_asked(case)}" if facts.stop_requested_at else ""
-    return Verdict("failing", f"Failing: {said}.", say.joined(also, asked or say.not_final(case)))
+    return Verdict("failing", f"Failing: {said}.", say.joined(also, asked or say.not_final(case), say.same_time(case)))
 
 
 def _stopping(case: Case) -> Verdict | None:
@@ -61,9 +67,8 @@ def _running(case: Case) -> Verdict | None:
         said = "its thresholds are not judged yet"
     else:
         said = say.elapsed(case)
-    return Verdict(
-        "running", f"Running: {said}.", f"{say.sentence_case(say.elapsed(case))}." if case.thresholds else ""
-    )
+    so_far = f"{say.sentence_case(say.elapsed(case))}." if case.thresholds else ""
+    return Verdict("running", f"Running: {said}.", say.joined(so_far, say.same_time(case)))
 
 
 def _waiting(case: Case) -> Verdict | None:
@@ -128,7 +133,13 @@ def _failed(case: Case) -> Verdict | None:
     facts = case.facts
     if facts.result != RunResult.FAILED or facts.status in LIVE or facts.status == RunStatus.UNKNOWN:
         return None
-    more = say.joined(say.others_failed(case), say.ended_early(case), say.incomplete(case), say.largest_error(case))
+    more = say.joined(
+        say.others_failed(case),
+        say.ended_early(case),
+        say.incomplete(case),
+        say.largest_error(case),
+        say.streak(case),
+    )
     if case.broken:
         return Verdict("failed", f"Failed: {say.was(case.broken[0])}.", more)
     messages = [item for item in case.errors if (item.type, item.subtype) == ("ThresholdMessage", "Critical")]

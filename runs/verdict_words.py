@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 
 from runs.choices import RunResult, RunStatus, StopReason
 from runs.criteria import NBSP, Criterion, Words, part_of_limit, words
+from runs.error_tree import short_address, split_request
 
 Kind = Literal[
     "failing",
@@ -30,7 +31,20 @@ class TopError(Protocol):
     type: str
     subtype: str
     message: str
+    request: str
     occurrences: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """What is known of the same load test's runs before this one. "" and None: not known, or there is none."""
+
+    run: str = ""  # the previous comparable run, "#213"
+    new_error: TopError | None = None  # the most frequent error that run did not have
+    results: Sequence[str] = ()  # of the last judged runs, the latest first
+    measured: str = ""  # what both runs measure over time: "p95 of all requests"
+    now: str = ""  # its latest value
+    then: str = ""  # that run's at the same time since its start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +83,7 @@ class Case:
     thresholds: Sequence[Criterion]
     errors: Sequence[TopError]
     now: datetime
+    before: Before = Before()
     broken: Sequence[Words] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -89,6 +104,15 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(whole, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def spoken(seconds: float) -> str:
+    """ "25 min 48 s", "40 s", "2 h 5 min": for the running text, where m:ss could be a time of day."""
+    minutes, rest = divmod(max(0, int(seconds)), 60)
+    hours, minutes_left = divmod(minutes, 60)
+    if hours:
+        return f"{hours}{NBSP}h {minutes_left}{NBSP}min"
+    return f"{minutes}{NBSP}min {rest}{NBSP}s" if minutes else f"{rest}{NBSP}s"
 
 
 def ago(seconds: float) -> str:
@@ -139,15 +163,48 @@ def closest(case: Case) -> str:
 
 
 def largest_error(case: Case) -> str:
-    if not case.errors or not case.errors[0].occurrences:
+    """The largest error the previous comparable run did not have; the largest of all where it had them all."""
+    top = case.before.new_error or (case.errors[0] if case.errors else None)
+    if not top or not top.occurrences:
         return ""
-    top = case.errors[0]
-    name = " ".join(part for part in (top.type, top.subtype) if part)
     whole = case.facts.error_count
     of_all = (
         f" of {whole:,} errors" if whole and whole >= top.occurrences else f" time{'' if top.occurrences == 1 else 's'}"
     )
-    return f"Most frequent error: {name}, {top.occurrences:,}{of_all}."
+    said = f"{error_name(top)}, {top.occurrences:,}{of_all}"
+    if case.before.new_error:
+        return f"Largest new error: {said}."
+    return f"Most frequent error: {said}{f', no error is new since {case.before.run}' if case.before.run else ''}."
+
+
+def error_name(error: TopError) -> str:
+    """ "HTTP 503 on POST /checkout"."""
+    method, address = split_request(error.request)
+    place = f"{method} {short_address(address)}".strip()
+    name = " ".join(part for part in (error.type, error.subtype) if part)
+    return f"{name} on {clipped(place)}" if place else name
+
+
+def streak(case: Case) -> str:
+    """How the judged runs before a failed one ended, as far back as they all ended alike."""
+    results = case.before.results
+    if not results:
+        return ""
+    alike = next((place for place, result in enumerate(results) if result != results[0]), len(results))
+    if results[0] == RunResult.FAILED:
+        return "The run before it failed, too." if alike == 1 else f"The {alike} judged runs before it failed, too."
+    return f"First failure after {alike} passed runs." if alike > 1 else ""
+
+
+def same_time(case: Case) -> str:
+    """Where a running run stands beside the previous one, of what both measure over time."""
+    before = case.before
+    if case.facts.status != RunStatus.RUNNING or not before.then:
+        return ""
+    was = "the same" if before.now == before.then else before.then
+    return (
+        f"{sentence_case(before.measured)} is {before.now} now; at the same time since start, {before.run} had {was}."
+    )
 
 
 def stop_asked(case: Case) -> str:
@@ -236,7 +293,7 @@ def not_final(case: Case) -> str:
     if not facts.planned_duration_s or not facts.load_started_at or facts.load_ended_at:
         return "Not final."
     left = facts.planned_duration_s - since(case, facts.load_started_at)
-    return f"Not final: {clock(left)} to go." if left > 0 else "Not final."
+    return f"Not final: {spoken(left)} to go." if left > 0 else "Not final."
 
 
 def ran(facts: Facts) -> str:

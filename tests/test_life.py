@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from runs.life import life_of
+from runs.life import life_of, typical
 
 T0 = datetime(2026, 11, 20, 13, 0, tzinfo=UTC)
 
@@ -123,3 +123,61 @@ def test_a_clock_behind_the_provider_counts_from_nought():
 
 def test_an_unknown_status_has_the_phases_its_times_tell():
     assert shown(Run("unknown", load_started_at=at(5))) == [("created", "done", 5), ("running", "done", None)]
+
+
+def ended(queued, waited, processed):
+    """A finished run whose load took 100 s."""
+    load = queued + waited
+    return Run(
+        "finished",
+        queued_at=at(queued),
+        load_started_at=at(load),
+        load_ended_at=at(load + 100),
+        ended_at=at(load + 100 + processed),
+    )
+
+
+def test_what_is_typical_is_the_median_of_at_least_three_runs():
+    runs = [ended(2, 30, 80), ended(2, 35, 90), ended(2, 400, 100)]
+    assert typical(runs) == {"created": 2, "queued": 35, "processing": 90}
+    assert typical(runs[:2]) == {}
+
+
+def test_a_phase_that_few_of_the_runs_had_is_not_typical():
+    without = Run("finished", load_started_at=at(2), load_ended_at=at(102), ended_at=at(102))
+    assert typical([ended(2, 30, 80), ended(2, 30, 80), without]) == {"created": 2}
+
+
+def test_the_phases_carry_what_is_typical_except_the_load():
+    phases = life_of(ended(2, 41, 86), at(600), {"queued": 35, "processing": 90})
+    assert [(phase.status, phase.typical_s) for phase in phases] == [
+        ("created", None),
+        ("queued", 35),
+        ("running", None),
+        ("processing", 90),
+        ("finished", None),
+    ]
+
+
+def test_the_end_is_estimated_from_the_plan_and_the_usual_processing():
+    run = Run("running", load_started_at=at(100), planned_duration_s=1000)
+    *_, processing, end = life_of(run, at(600), {"processing": 90})
+    assert (processing.begin, processing.typical_s, end.begin) == (at(1100), 90, at(1190))
+
+
+def test_from_starting_on_the_usual_time_tells_when_the_load_begins():
+    run = Run("starting", started_at=at(10), planned_duration_s=100)
+    assert [phase.begin for phase in life_of(run, at(20), {"starting": 60, "processing": 5})[2:]] == [
+        at(70),
+        at(170),
+        at(175),
+    ]
+    assert all(phase.begin is None for phase in life_of(run, at(20))[2:])
+
+
+def test_nothing_is_promised_for_a_moment_that_has_passed():
+    run = Run("running", load_started_at=at(0), planned_duration_s=100)
+    assert life_of(run, at(101))[-1].begin is None
+    processing = Run("processing", load_started_at=at(0), load_ended_at=at(100))
+    assert life_of(processing, at(110), {"processing": 60})[-1].begin == at(160)
+    assert life_of(processing, at(190), {"processing": 60})[-1].begin is None

@@ -272,6 +272,25 @@ def test_the_life_of_the_run_is_an_ordered_list_with_the_time_in_each_phase(view
         assert part in said
 
 
+def test_the_phases_say_what_is_typical_once_three_runs_tell(viewer):
+    run = failed_k6_run()
+    for number in (211, 212, 213):
+        passed_before(run, number)
+    life = text(page(viewer, run).split('<ol class="life"')[1].split("</ol>")[0])
+    assert "Queued 0:41 typical 0:38" in life
+    assert "Starting 1:12 typical 1:05" in life
+    assert "Processing 1:26 typical 1:30" in life
+
+
+def test_the_verdict_names_the_largest_new_error_and_leads_to_it(viewer):
+    run = failed_k6_run()
+    passed_before(run)
+    html = page(viewer, run)
+    assert "Largest new error: HTTP 503 on POST /api/v2/checkout, 4,870 of 7,596 errors." in text(html)
+    error = run.runerrors.order_by("-occurrences").first()
+    assert f'href="{reverse("run_errors", args=[run.pk])}?node={error.fingerprint}">See the 503s</a>' in html
+
+
 def test_a_running_phase_is_a_progress_bar(viewer, a_test):
     html = page(viewer, live_run(timezone.now(), a_test))
     assert re.search(r'role="progressbar" aria-valuemin="0" aria-valuemax="100" aria-valuenow="1[34]\.\d"', html)

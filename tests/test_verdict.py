@@ -27,6 +27,7 @@ class Error:
     subtype: str
     message: str = ""
     occurrences: int = 1
+    request: str = ""
 
 
 P95_BROKEN = Threshold("http_req_duration{name:POST /checkout}", "p(95)<500", True, 812.2, 500, "ms")
@@ -61,7 +62,7 @@ def test_live_with_a_broken_criterion_is_failing():
 
 def test_failing_says_how_much_of_the_load_is_to_come():
     facts = {"load_started_at": before(252), "planned_duration_s": 1800}
-    assert said("running", thresholds=[P95_BROKEN], **facts)[2] == "Not final: 25:48 to go."
+    assert said("running", thresholds=[P95_BROKEN], **facts)[2] == "Not final: 25 min 48 s to go."
     assert said("running", thresholds=[P95_BROKEN], **(facts | {"planned_duration_s": 200}))[2] == "Not final."
     assert said("processing", thresholds=[P95_BROKEN], load_ended_at=before(5), **facts)[2] == "Not final."
 

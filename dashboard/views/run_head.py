@@ -13,12 +13,14 @@ from django.utils import timezone
 from dashboard import words
 from dashboard.key_numbers import KeyNumber, key_numbers
 from runs import actions, run_details
-from runs.choices import RunStatus
-from runs.comparison import Reference, previous_comparable
-from runs.life import Phase, life_of
-from runs.models import Run, RunThreshold
+from runs.choices import RunResult, RunStatus
+from runs.comparison import Reference, judged_before, largest_new_error, previous_comparable, runs_before
+from runs.criteria import three_digits
+from runs.life import Phase, life_of, typical
+from runs.models import Run, RunError, RunThreshold
 from runs.services import SERVICES
 from runs.verdict import Verdict, sentence
+from runs.verdict_words import Before
 
 viewers = permission_required("runs.view_run", raise_exception=True)
 
@@ -75,6 +77,7 @@ class Head:
     tabs: Sequence[Tab]
     control_refusal: str
     before: Reference | None  # the previous comparable run
+    to_see: RunError | None  # the error that the verdict's second line names
 
     @property
     def icon(self) -> str:
@@ -123,11 +126,41 @@ class Head:
             return "not read while the run's status is not known"
         return "not read yet"
 
+    @property
+    def see_label(self) -> str:
+        """The button to the error that the verdict names: "See the 503s"."""
+        subtype = self.to_see.subtype if self.to_see else ""
+        return f"See the {subtype}s" if subtype.isdigit() and len(subtype) == 3 else "See this error"
+
+    @property
+    def sees_error(self) -> bool:
+        """Where errors decided, or may have."""
+        return bool(self.to_see) and self.verdict.kind in ("failed", "failing", "error")
+
     def phases(self) -> list[ShownPhase]:
-        return [_shown_phase(phase, self.run) for phase in life_of(self.run, self.now)]
+        usual = typical(runs_before(self.run))
+        return [_shown_phase(phase, self.run) for phase in life_of(self.run, self.now, usual)]
 
     def key_numbers(self) -> list[KeyNumber]:
         return key_numbers(self.run, self.thresholds, self.before)
+
+
+MEASURED = {"p95_ms": "p95 of all requests", "avg_ms": "mean response time"}
+
+
+def what_was_before(run: Run, reference: Reference | None) -> Before:
+    """What a verdict may say about the runs before; only what its rules look at is asked for."""
+    results = judged_before(run) if run.is_ended and run.result == RunResult.FAILED else []
+    if reference is None:
+        return Before(results=results)
+    name = f"#{reference.run.shown_number}"
+    if run.status == RunStatus.RUNNING:
+        latest = run_details.latest_points(run)
+        for key, measured in MEASURED.items():
+            if key in latest and (then := reference.at(key, latest[key][0])) is not None:
+                now = three_digits(latest[key][1], "ms")
+                return Before(run=name, measured=measured, now=now, then=three_digits(then, "ms"))
+    return Before(run=name, new_error=largest_new_error(run, reference.run), results=results)
 
 
 def find_run(pk: int) -> Run:
@@ -144,7 +177,10 @@ def head_of(run: Run, user: User, tab: str) -> Head:
     provider = service.label if service else run.account.provider
     thresholds = run_details.thresholds_of(run)
     facts = run_details.facts_of(run, provider, run_details.latest_stop(run))
+    errors = run_details.top_errors(run, 1)
     previous = previous_comparable(run)
+    reference = Reference(previous) if previous else None
+    before = what_was_before(run, reference)
     return Head(
         run=run,
         now=now,
@@ -152,10 +188,11 @@ def head_of(run: Run, user: User, tab: str) -> Head:
         tab=tab,
         provider=provider,
         thresholds=thresholds,
-        verdict=sentence(facts, thresholds, run_details.top_errors(run, 1), now),
+        verdict=sentence(facts, thresholds, errors, now, before),
+        to_see=before.new_error or next(iter(errors), None),
         tabs=_tabs(run),
         control_refusal=actions.may_control(user, run.account),
-        before=Reference(previous) if previous else None,
+        before=reference,
     )
 
 
