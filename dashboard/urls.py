@@ -3,7 +3,19 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from dashboard.views import accounts, control, history, jump, load_tests, people, run_errors, run_page, runs, sign_in
+from dashboard.views import (
+    accounts,
+    control,
+    history,
+    jump,
+    load_tests,
+    people,
+    run_errors,
+    run_page,
+    runs,
+    sign_in,
+    styleguide,
+)
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="run_list"), name="home"),
@@ -12,6 +24,7 @@ urlpatterns = [
     path("me/", sign_in.me, name="me"),
     path("jump/", jump.jump_to, name="jump"),
     path("shortcuts/", sign_in.shortcuts, name="shortcuts"),
+    path("styleguide/", styleguide.styleguide, name="styleguide"),
     # Runs
     path("runs/", runs.run_list, name="run_list"),
     path("runs/rows/", runs.run_rows, name="run_rows"),

@@ -160,6 +160,7 @@ class Tour:
         self.get("shortcuts")
         for typed in ("", "1", "e", "sandbox", "page"):
             self.get("jump", query=f"?q={typed}")
+        self.get("styleguide")
         self.get("run_list")
         self.get("run_list", query="?status=finished&result=failed")
         self.get("run_rows", query="?" + "&".join(f"id={pk}" for pk in Run.objects.values_list("pk", flat=True)[:50]))

@@ -59,6 +59,7 @@ GET = {
     "account_page": ADMINS,
     "account_test": (SIGN_IN, 405, 405, 405),
     "account_sync": (SIGN_IN, 405, 405, 405),
+    "styleguide": ADMINS,
     "user_list": ADMINS,
     "user_new": ADMINS,
     "user_page": ADMINS,

@@ -1,0 +1,177 @@
+"""What /styleguide/ shows the parts with: runs that are in no table, and made-up numbers that tell one story."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from dashboard.charts import Chart, chart
+from runs.choices import LIVE, RunResult, RunStatus, StopReason
+from runs.health import Health
+from runs.history import STRIP_RUNS, Strip
+from runs.models import Account, LoadTest, Person, Run, RunThreshold
+from runs.services.base import CheckStep
+
+COLOURS = (
+    *("canvas", "sunken", "raised", "hover", "selected", "line", "line-2", "control", "ink", "ink-2", "ink-3"),
+    *("accent", "accent-solid", "danger"),
+    *(
+        f"{state}{kind}"
+        for state in ("passed", "failed", "error", "running", "busy", "none")
+        for kind in ("", "-tint", "-solid")
+        if (state, kind) != ("busy", "-solid")
+    ),
+)
+HEALTHS = (
+    Health("ok", "In sync"),
+    Health("live", "Syncing"),
+    Health("late", "Late"),
+    Health("failing", "Failing"),
+    Health("off", "Disabled"),
+)
+STEPS = (
+    CheckStep("host reached", True, "api.k6.io, 84 ms"),
+    CheckStep("signed in", False, "The token was refused (401). Paste a new one."),
+    CheckStep("runs read", None),
+)
+
+
+def a_run(status: RunStatus, result: RunResult = RunResult.NONE, **values: object) -> Run:
+    """A run of no table. `failing` is what `with_failing()` would say."""
+    account = Account(name="retail-prod", slug="retail-prod", provider="k6-legacy")
+    load_test = LoadTest(account=account, name="Checkout API – peak hour", external_id="8815")
+    now = timezone.now()
+    given = {
+        "number": 214,
+        "created_at": now - timedelta(minutes=72),
+        "synced_at": now,
+        "requested_by": Person(account=account, name="maya", display="Maya Lindqvist"),
+        "details_at": None if status in LIVE else now,
+        **values,
+    }
+    failing = given.pop("failing", False)
+    run = Run(account=account, load_test=load_test, status=status, result=result, **given)
+    run.failing = failing
+    return run
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A run in a state, and what that state means."""
+
+    run: Run
+    meaning: str
+
+
+def statuses() -> list[State]:
+    """Every status, and every reason to end early."""
+    asked = timezone.now() - timedelta(seconds=12)
+    meanings = {
+        RunStatus.CREATED: "accepted, not checked yet",
+        RunStatus.QUEUED: "waiting for capacity",
+        RunStatus.STARTING: "the provider prepares it",
+        RunStatus.RUNNING: "load is on",
+        RunStatus.STOPPING: "a stop was asked for and is not confirmed",
+        RunStatus.PROCESSING: "load is over, results are not final",
+        RunStatus.FINISHED: "ran its course",
+        RunStatus.TIMED_OUT: "took longer than it may",
+        RunStatus.ERROR: "could not run",
+    }
+    aborts = {
+        StopReason.USER: "a person stopped it",
+        StopReason.THRESHOLD: "its own criterion stopped it",
+        StopReason.AUTO_STOP: "the provider stopped it over its errors",
+        StopReason.LIMIT: "a quota of users, time or load",
+        StopReason.SCRIPT_ERROR: "its script or setup failed",
+        StopReason.SYSTEM: "the provider gave up",
+        "": "ended early, and nobody said why",
+    }
+    found = [
+        State(a_run(status, stop_requested_at=asked if status == RunStatus.STOPPING else None), meaning)
+        for status, meaning in meanings.items()
+    ]
+    found += [State(a_run(RunStatus.ABORTED, stop_reason=reason), meaning) for reason, meaning in aborts.items()]
+    return [*found, State(a_run(RunStatus.UNKNOWN, provider_status="ARCHIVED"), "a word Plimsoll does not know")]
+
+
+def results() -> list[State]:
+    """Every verdict; unknown is never passed."""
+    return [
+        State(a_run(RunStatus.FINISHED, RunResult.PASSED), "every criterion held"),
+        State(a_run(RunStatus.FINISHED, RunResult.FAILED), "a criterion was broken"),
+        State(a_run(RunStatus.ERROR, RunResult.ERROR), "not judged: it did not run as meant"),
+        State(a_run(RunStatus.FINISHED), "finished, and nothing was set to judge it"),
+        State(a_run(RunStatus.ABORTED, stop_reason=StopReason.USER), "ended early, so nothing to judge"),
+        State(a_run(RunStatus.RUNNING), "still to be decided"),
+        State(a_run(RunStatus.RUNNING, failing=True), "not ended, and a criterion is broken now"),
+    ]
+
+
+def strips() -> list[Strip]:
+    """Every mark; a short history; none."""
+    marks = ("passed", "passed", "failed", "passed", "error", "none", "passed", "failed", "passed", "live")
+    short = ("",) * (STRIP_RUNS - 2)
+    return [Strip(marks), Strip((*short, "passed", "failed")), Strip((*short, "", ""))]
+
+
+def moments() -> dict[str, datetime]:
+    """Some times to show the age of."""
+    now = timezone.now()
+    return {"now": now, "fresh": now - timedelta(seconds=38), "stale": now - timedelta(hours=14)}
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """What `charts.chart` asks of a series."""
+
+    name: str
+    label: str
+    unit: str
+    points: list[list[float]]
+
+
+def finished_chart() -> Chart:
+    """Over its limit for a while."""
+    return _chart(_series(1800))
+
+
+def live_chart() -> Chart:
+    """Four minutes into half an hour."""
+    return _chart(_series(252), planned_s=1800, now_s=252)
+
+
+def _chart(series: Iterable[Series], **now: float) -> Chart:
+    limit = RunThreshold(
+        metric="http_req_duration", condition="p(95)<500", broken=True, value=812, limit=500, unit="ms"
+    )
+    return chart(series, [limit], **now)
+
+
+def _series(length_s: int) -> list[Series]:
+    at = [float(second) for second in range(0, length_s + 1, 12)]
+
+    def points(value_at) -> list[list[float]]:
+        return [[second, round(value_at(second), 1)] for second in at]
+
+    def ramp(second: float) -> float:
+        return min(1.0, second / 300)
+
+    def late(second: float) -> float:
+        return max(0.0, min(1.0, (second - 760) / 240))
+
+    return [
+        Series(
+            "p95_ms",
+            "Response time, p95",
+            "ms",
+            points(lambda s: 240 + 110 * ramp(s) + 460 * late(s) + 25 * math.sin(s / 37)),
+        ),
+        Series("avg_ms", "mean", "ms", points(lambda s: 170 + 90 * ramp(s) + 60 * late(s) + 12 * math.sin(s / 53))),
+        Series(
+            "errors_per_s", "Errors/s", "1/s", points(lambda s: max(0.0, 9 * late(s) + 3 * math.sin(s / 17) * late(s)))
+        ),
+        Series("rate_per_s", "Requests/s", "1/s", points(lambda s: 229 * ramp(s) + 6 * math.sin(s / 29))),
+        Series("vus", "VUs", "", points(lambda s: 400 * ramp(s))),
+    ]
