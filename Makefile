@@ -8,12 +8,13 @@ BIN := .venv/bin
 WORKERS ?= 2
 ARGS ?=
 
-.PHONY: help demo run test scale lint format api-coverage requirements vendor
+.PHONY: help demo run test scale lighthouse lint format api-coverage requirements vendor
 help:
 	@echo "make demo          the dashboard over stand-in providers, with people to sign in as"
 	@echo "make run           the dashboard for real accounts (then: manage.py create_admin)"
 	@echo "make test          every test, browser tests included; ARGS=… goes to pytest"
 	@echo "make scale         20,000 runs synced and compared with the sandbox's truth; takes many minutes"
+	@echo "make lighthouse    Lighthouse's scores of sign-in, run list and run page on a phone (needs npm)"
 	@echo "make lint          what the code and the templates must look like; make format does most of it"
 	@echo "make api-coverage  write docs/api-coverage.md anew from what the sandbox sees, and check that it is whole"
 	@echo "make requirements  compile requirements*.in into the pinned requirements*.txt (UPGRADE=1 for newer versions)"
@@ -30,6 +31,9 @@ test: .venv/.installed-dev
 
 scale: .venv/.installed-dev
 	$(BIN)/python -m pytest -m scale -n $(WORKERS) -rP $(ARGS)
+
+lighthouse: .venv/.installed-dev
+	@chromium="$$(.ci/chromium)" && CHROMIUM="$$chromium" $(BIN)/python scripts/lighthouse.py
 
 # Two steps: the tests of the calls write the document, then those of the document read it.
 api-coverage: .venv/.installed-dev

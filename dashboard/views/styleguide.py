@@ -25,7 +25,7 @@ class ExampleForm(Looks, forms.Form):
 class WrongForm(Looks, forms.Form):
     """A field with a complaint."""
 
-    wrong = forms.URLField(label="Address", assume_scheme="https")
+    wrong = forms.IntegerField(label="Virtual users")
 
 
 @require_safe
@@ -33,7 +33,7 @@ def styleguide(request: HttpRequest) -> HttpResponse:
     """For admins, and for everybody who is signed in while DEBUG is on."""
     if not (settings.DEBUG or request.user.has_perm("auth.change_user")):
         raise PermissionDenied
-    wrong = WrongForm({"wrong": "8f21c0de.eastus"}, auto_id="wrong_%s")
+    wrong = WrongForm({"wrong": "many"}, auto_id="wrong_%s", label_suffix="")
     wrong.is_valid()
     context = {
         "colours": examples.COLOURS,
@@ -42,7 +42,7 @@ def styleguide(request: HttpRequest) -> HttpResponse:
         "strips": examples.strips(),
         "chart": examples.finished_chart(),
         "live_chart": examples.live_chart(),
-        "example_form": ExampleForm(auto_id="example_%s"),
+        "example_form": ExampleForm(auto_id="example_%s", label_suffix=""),
         "wrong_form": wrong,
         "moments": examples.moments(),
         "steps": examples.STEPS,
