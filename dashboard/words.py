@@ -163,3 +163,16 @@ def initials(name: str) -> str:
     words = [word for word in name.replace(".", " ").replace("-", " ").split() if word[0].isalnum()]
     words = [word for word in words if word[0].isalpha()] or words
     return "".join(word[0] for word in (words[:1] + words[-1:] if len(words) > 1 else words)).upper() or "?"
+
+
+def span(seconds: float) -> str:
+    """A planned time in words: "45 s", "20 min", "1 h 30 min"; seconds only where there are some."""
+    hours, rest = divmod(int(seconds), 3600)
+    minutes, left = divmod(rest, 60)
+    parts = ((hours, "h"), (minutes, "min"), (left, "s"))
+    return " ".join(f"{count}\u00a0{unit}" for count, unit in parts if count) or "0\u00a0s"
+
+
+def load(virtual_users: int | None, seconds: int | None) -> str:
+    """ "800 VUs for 20 min"; "" unless both are known."""
+    return f"{number(virtual_users)} VUs for {span(seconds)}" if virtual_users and seconds else ""

@@ -13,7 +13,7 @@ document.addEventListener("htmx:afterSwap", (event) => {
       menu.open = false;
     }
     if (!dialog().open) dialog().showModal();
-    const first = dialog().querySelector("[autofocus], input:not([type=hidden]), select, textarea");
+    const first = dialog().querySelector("[autofocus], input:not([type=hidden], [readonly]), select, textarea");
     if (first) first.focus();
   }
   const summary = event.target.querySelector("[data-focus]");
@@ -113,7 +113,10 @@ function say(text, kind = "info") {
   const message = document.createElement("div");
   message.className = `message is-${kind}`;
   message.append(Object.assign(document.createElement("span"), { textContent: text }));
-  document.getElementById("messages").append(message);
+  // What is behind an open dialog is neither seen nor read out.
+  const within = document.querySelector("dialog[open] .dialog-body");
+  if (within) message.setAttribute("role", "alert");
+  (within || document.getElementById("messages")).append(message);
   if (kind === "info") setTimeout(() => message.remove(), 6000);
 }
 

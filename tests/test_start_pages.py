@@ -3,9 +3,10 @@
 import re
 
 import pytest
+from django.utils import timezone
 
 from runs.choices import IntentOutcome, RunStatus
-from runs.models import ControlIntent
+from runs.models import ControlIntent, SyncState
 from runs.services import SERVICES
 from runs.services.base import Refused, Unavailable
 from tests.fake_service import FakeService
@@ -191,7 +192,7 @@ def test_start_again_takes_the_settings_of_that_run(operator, drop_test):
     run = make_run(drop_test, start_values={"name": "Basket", **SETTINGS, "test_drop_id": "older"})
     page = operator.get(f"/runs/{run.pk}/start-again/")
     assert entered(page)["test_drop_id"] == "older"
-    assert "those of #214" in text_of(page)
+    assert "The settings of run #214" in text_of(page)
     operator.post(f"/runs/{run.pk}/start-again/", entered(page))
     assert ControlIntent.objects.get().values["test_drop_id"] == "older"
 
@@ -203,7 +204,42 @@ def test_start_again_says_so_where_a_runs_settings_cannot_be_repeated(operator, 
 
 def test_a_test_that_runs_already_is_said_before_starting(operator, load_test):
     make_run(load_test, 215, status=RunStatus.RUNNING, result="none")
-    assert "It is running already: #215" in text_of(operator.get(url(load_test)))
+    assert "#215 of this test is still running." in text_of(operator.get(url(load_test)))
+
+
+def test_the_button_repeats_the_load_where_the_settings_are_those_of_a_run(operator, drop_test, load_test):
+    planned = {"virtual_users": 800, "planned_duration_s": 1200}
+    page = operator.get(f"/runs/{make_run(drop_test, start_values=SETTINGS, **planned).pk}/start-again/")
+    assert "Load 800 VUs for 20 min as planned for #214" in text_of(page)
+    assert "Start 800 VUs for 20 min" in text_of(page)
+    make_run(load_test, **planned)
+    said = text_of(operator.get(url(load_test)))
+    assert "800 VUs for 20 min as planned for #214 ; Fake Provider tells it only of runs" in said
+    assert "Start 800 VUs" not in said
+
+
+def test_start_again_of_an_earlier_run_offers_the_settings_of_the_last_one(operator, drop_test):
+    older = make_run(drop_test, 1, start_values={"name": "Basket", **SETTINGS, "test_drop_id": "older"})
+    same = make_run(drop_test, 2, start_values=drop_test.start_values)
+    link = f'href="{url(drop_test)}"'
+    assert link in operator.get(f"/runs/{older.pk}/start-again/").content.decode()
+    assert link not in operator.get(f"/runs/{same.pk}/start-again/").content.decode()
+
+
+def test_the_checks_name_a_failed_last_run_and_a_failing_sync(operator, load_test):
+    run = make_run(load_test, 77, result="failed")
+    SyncState.objects.create(account=load_test.account, error="The token was refused.")
+    page = operator.get(url(load_test))
+    assert "The last run that ended failed" in text_of(page)
+    assert f'href="/runs/{run.pk}/" aria-label="Open run 77"' in page.content.decode()
+    assert "The sync of retail-prod fails. The token was refused." in text_of(page)
+
+
+def test_the_checks_say_what_is_well(operator, load_test):
+    SyncState.objects.create(account=load_test.account, last_good_at=timezone.now())
+    said = text_of(operator.get(url(load_test)))
+    assert "retail-prod is in sync. Last good just now" in said
+    assert "You may start runs, and retail-prod is not read-only." in said
 
 
 def test_a_new_load_test_is_started_by_name(operator, twostep):

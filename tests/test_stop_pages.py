@@ -68,6 +68,12 @@ def test_it_is_an_alert_dialog_with_the_focus_on_keep_running(operator, run):
         assert 'role="alertdialog"' in html
         assert html.count("autofocus") == 1
         assert "autofocus>Keep running<" in html
+        assert 'id="stop_reason"' in html
+
+
+def test_it_tells_the_keys_that_keep_it_running_and_stop_it(operator, run):
+    assert "Esc keeps · Ctrl Enter stops" in text_of(operator.get(url(run), headers=HTMX_DIALOG))
+    assert "Esc keeps" not in text_of(operator.get(url(run)))
 
 
 def test_looking_at_the_dialog_stops_nothing(operator, run, fake):

@@ -172,6 +172,7 @@ register.filter("percent", words.percent)
 register.filter("initials", words.initials)
 register.filter("number", words.number)
 register.filter("day", words.day)
+register.filter("span", words.span)
 
 
 @register.filter

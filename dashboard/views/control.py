@@ -17,10 +17,12 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
+from dashboard import words
 from dashboard.control_forms import StartForm, StopForm
 from dashboard.intent_ends import end_of
 from runs import actions
 from runs.choices import IntentKind, IntentOutcome
+from runs.health import health_of
 from runs.models import Account, ControlIntent, LoadTest, Run
 from runs.services import SERVICES
 
@@ -56,6 +58,12 @@ class StartPlan:
         if self.run:
             return reverse("run_page", args=[self.run.pk])
         return reverse("test_page", args=[self.load_test.pk]) if self.load_test else reverse("test_list")
+
+    @property
+    def others_url(self) -> str:
+        """The same dialog with the settings of the last run, where those of an earlier one are taken."""
+        earlier = self.run and self.service.start_fields and self.run.start_values != self.load_test.start_values
+        return reverse("test_start", args=[self.load_test.pk]) if earlier else ""
 
     def form(self, data: dict | None = None, before: ControlIntent | None = None) -> StartForm:
         """The dialog's form; after a start that did not come off, with what was entered for it."""
@@ -149,6 +157,8 @@ def _dialog(request: HttpRequest, template: str, context: dict, status: int = 20
 
 def _start_dialog(request: HttpRequest, plan: StartPlan, form: StartForm, refusal: str = "") -> HttpResponse:
     past = plan.load_test.runs.for_list().order_by("-created_at", "-id") if plan.load_test else Run.objects.none()
+    last_run = past.first()
+    model = plan.run or last_run
     context = {
         "plan": plan,
         "account": plan.account,
@@ -159,8 +169,12 @@ def _start_dialog(request: HttpRequest, plan: StartPlan, form: StartForm, refusa
         "form": form,
         "refusal": refusal,
         "why_not": actions.may_control(request.user, plan.account),
-        "last_run": past.first(),
+        "last_run": last_run,
+        "model": model,
+        "load": words.load(model.virtual_users, model.planned_duration_s) if model and form.settings else "",
         "running": past.live()[:3],
+        "ended": past.ended().first(),
+        "health": health_of(plan.account, timezone.now()),
         "requester": actions.shown_name(request.user),
     }
     return _dialog(request, "control/start.html", context, status=422 if form.errors else 200)
