@@ -1,7 +1,7 @@
 """The run list's address taken apart: which links add or drop a filter, and the tokens made of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import urlencode
 
@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from dashboard.forms.run_filters import FILTER_KEYS, MOVING_LABELS, RunFilterForm
 from dashboard.words import RESULTS, STATUS_ICON
-from runs.choices import RunResult, RunStatus
+from runs.choices import RunResult
 from runs.listing import DEFAULT_SORT, Wanted
 
 KEPT = (*FILTER_KEYS, "sort", "cols")
@@ -23,16 +23,22 @@ RESULT_PILLS = {kind: (name, icon) for kind, (name, _, icon) in RESULTS.items()}
 
 @dataclass(frozen=True)
 class Address:
-    """The filters and order of a list, without its place in it: key -> values, blanks and defaults left out."""
+    """The filters and order of a list, without its place in it: key -> values, blanks and defaults left out.
+
+    `view` names the view it began with, and `base` is what that view holds, where it is known. An address that says
+    the same as its view names only the view; any other is the whole truth, with a blank filter if it has none.
+    """
 
     values: Mapping[str, tuple[str, ...]]
+    view: str = ""
+    base: Mapping[str, tuple[str, ...]] | None = None
 
     @classmethod
     def of(cls, query: QueryDict) -> "Address":
         kept = {key: tuple(text for text in query.getlist(key) if text.strip()) for key in KEPT}
         if kept["sort"] == (DEFAULT_SORT,):
             kept["sort"] = ()
-        return cls({key: tuple(dict.fromkeys(texts)) for key, texts in kept.items() if texts})
+        return cls({key: tuple(dict.fromkeys(texts)) for key, texts in kept.items() if texts}, query.get("view", ""))
 
     @property
     def query(self) -> str:
@@ -43,8 +49,29 @@ class Address:
         return self.at("run_list")
 
     @property
+    def full(self) -> "Address":
+        """The same, telling its filters even where they are those of its view."""
+        return replace(self, base=None)
+
+    @property
+    def full_query(self) -> str:
+        """The filters and the order alone, as a view keeps them: columns are each person's own."""
+        return replace(self.without("cols"), view="").query
+
+    @property
     def export_query(self) -> str:
-        return self.without("sort", "cols").query
+        """The filters alone: a file has an order of its own, and what it holds stays the same when a view changes."""
+        return self.without("sort").full_query
+
+    @property
+    def is_edited(self) -> bool:
+        """Whether it differs from the view it began with."""
+        return bool(self.view) and self.base is not None and not _same(self.without("cols").values, self.base)
+
+    @property
+    def cleared(self) -> "Address":
+        """All runs. Only who has a view of their own to begin with is in need of saying so."""
+        return Address({}, "all" if self.view else "", {})
 
     def at(self, name: str, **more: str | Sequence[object]) -> str:
         """The address of another view with the same filters, and more parameters."""
@@ -53,20 +80,37 @@ class Address:
 
     def _with(self, more: Mapping[str, str | Sequence[object]]) -> str:
         kept = {key: self.values[key] for key in KEPT if key in self.values}
+        if self.view:
+            kept = {"view": self.view} | self._beside_view(kept)
         return urlencode(kept | {key: value for key, value in more.items() if value}, doseq=True, safe="!:,")
+
+    def _beside_view(self, kept: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
+        filters = _filters(kept)
+        if self.base is None or not _same(filters, _filters(self.base)):
+            return kept if filters else {"name": ("",)} | kept
+        sort = kept.get("sort", ())
+        order = {} if sort == self.base.get("sort", ()) else {"sort": sort or (DEFAULT_SORT,)}
+        return order | {key: kept[key] for key in kept if key not in (*filters, "sort")}
 
     def having(self, key: str, *texts: str) -> "Address":
         """The same, with exactly these values for `key`."""
-        return Address({**{k: v for k, v in self.values.items() if k != key}, **({key: texts} if texts else {})})
+        rest = {k: v for k, v in self.values.items() if k != key}
+        return replace(self, values={**rest, **({key: texts} if texts else {})})
 
     def adding(self, key: str, text: str) -> "Address":
         return self.having(key, *dict.fromkeys((*self.values.get(key, ()), text)))
 
     def without(self, *keys: str) -> "Address":
-        return Address({key: texts for key, texts in self.values.items() if key not in keys})
+        return replace(self, values={key: texts for key, texts in self.values.items() if key not in keys})
 
-    def is_only(self, key: str, *texts: str) -> bool:
-        return self.without("sort", "cols").values == ({key: texts} if key else {})
+
+def _filters(values: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
+    return {key: values[key] for key in values if key in FILTER_KEYS}
+
+
+def _same(one: Mapping[str, Sequence[str]], other: Mapping[str, Sequence[str]]) -> bool:
+    """Whether both hold the same values, in whatever order a form sent them."""
+    return {key: set(texts) for key, texts in one.items()} == {key: set(texts) for key, texts in other.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +141,9 @@ def tokens(form: RunFilterForm, address: Address) -> list[Token]:
     for key, operator in (("from", "from"), ("to", "before")):
         if moment := form.cleaned_data[key]:
             found.append(Token(key, "Started", operator, _moment(moment), address.without(key)))
+    for key, value in (("latest", "per test"), ("unseen", "by you")):
+        if form.cleaned_data[key]:
+            found.append(Token(key, str(form.fields[key].label), "", value, address.without(key)))
     return found
 
 
@@ -125,29 +172,3 @@ def _moment(moment: datetime) -> str:
     local = timezone.localtime(moment)
     date = f"{local.day} {local:%b %Y}"
     return date if (local.hour, local.minute, local.second) == (0, 0, 0) else f"{date}, {local:%H:%M}"
-
-
-@dataclass(frozen=True, slots=True)
-class Tab:
-    """A list somebody often wants, as an ordinary address: its filters appear as tokens like any others."""
-
-    label: str
-    url: str
-    current: bool
-    count: int = 0
-
-
-def tabs(address: Address, own_name: str, live: int) -> list[Tab]:
-    """All runs, the viewer's, those not ended, those that failed."""
-    live_words = tuple(str(status) for status in (RunStatus.RUNNING, RunStatus.STARTING, RunStatus.QUEUED))
-    wanted = (
-        ("All runs", "", (), 0),
-        ("My runs", "requested_by", (own_name,), 0),
-        ("Running now", "status", (*live_words, "created", "stopping", "processing"), live),
-        ("Failed", "result", ("failed", "error"), 0),
-    )
-    bare = Address({})
-    return [
-        Tab(label, (bare.having(key, *texts) if key else bare).url, address.is_only(key, *texts), count)
-        for label, key, texts, count in wanted
-    ]

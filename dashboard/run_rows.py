@@ -6,7 +6,9 @@ from datetime import datetime
 
 from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
+from django.http import QueryDict
 
+from dashboard.forms.run_filters import RunFilterForm
 from dashboard.run_address import Address, Token
 from dashboard.run_columns import COLUMNS
 from dashboard.words import clock, number
@@ -174,14 +176,14 @@ def counted(runs: QuerySet[Run], filters: int) -> Counted:
     return Counted(capped_count(runs) if filters else total, total, filters)
 
 
-def narrowest(tokens: Sequence[Token], form_of: type, now: datetime) -> tuple[Token, int] | None:
+def narrowest(tokens: Sequence[Token], form: RunFilterForm) -> tuple[Token, int] | None:
     """The filter whose removal brings back the most runs, and how many; None when no single one helps."""
     best: tuple[Token, int] | None = None
     for token in tokens:
-        form = form_of.of(token.without.query)
-        if not form.is_valid():
+        without = RunFilterForm(QueryDict(token.without.export_query), seen=form.seen, now=form.now)
+        if not without.is_valid():
             continue
-        count = capped_count(runs_matching(form.filters()))
+        count = capped_count(runs_matching(without.filters()))
         if count and (best is None or count > best[1]):
             best = (token, count)
     return best

@@ -13,6 +13,7 @@ from dashboard.views import (
     run_errors,
     run_page,
     runs,
+    saved_views,
     sign_in,
     styleguide,
 )
@@ -42,6 +43,14 @@ urlpatterns = [
     path("runs/<int:pk>/archive/", run_page.run_archive, name="run_archive"),
     path("runs/<int:pk>/stop/", control.run_stop, name="run_stop"),
     path("runs/<int:pk>/start-again/", control.run_start_again, name="run_start_again"),
+    path("runs/seen/", saved_views.runs_seen, name="runs_seen"),
+    # Views of the run list
+    path("views/", saved_views.view_list, name="view_list"),
+    path("views/new/", saved_views.view_new, name="view_new"),
+    path("views/default/", saved_views.view_default, name="view_default"),
+    path("views/<int:pk>/", saved_views.view_page, name="view_page"),
+    path("views/<int:pk>/save/", saved_views.view_save, name="view_save"),
+    path("views/<int:pk>/delete/", saved_views.view_delete, name="view_delete"),
     # Load tests, and what was asked of them
     path("tests/", load_tests.test_list, name="test_list"),
     path("tests/<int:pk>/", load_tests.test_page, name="test_page"),

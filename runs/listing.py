@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from django.db.models import F, FloatField, Q, QuerySet, Value
+from django.db.models import Exists, F, FloatField, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from runs.choices import LIVE
@@ -30,7 +30,11 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFilters:
-    """Which runs are wanted. `start` is inclusive, `end` exclusive, both about when the run was requested."""
+    """Which runs are wanted. `start` is inclusive, `end` exclusive, both about when the run was requested.
+
+    `latest`: of each load test only its newest run, whether or not older ones fit the other filters better. `seen`:
+    rows with a `run`; the runs they name are left out.
+    """
 
     name: Wanted = field(default_factory=Wanted)
     test: Wanted = field(default_factory=Wanted)  # ids of load tests
@@ -41,6 +45,8 @@ class RunFilters:
     account: Wanted = field(default_factory=Wanted)
     start: datetime | None = None
     end: datetime | None = None
+    latest: bool = False
+    seen: QuerySet | None = None
 
 
 def runs_matching(filters: RunFilters) -> QuerySet[Run]:
@@ -66,7 +72,17 @@ def runs_matching(filters: RunFilters) -> QuerySet[Run]:
             runs = runs.exclude(**{f"{key}__in": wanted.none_of})
     if filters.provider or filters.account:
         runs = runs.filter(account__in=_account_ids(filters))
+    if filters.latest:
+        runs = runs.filter(pk__in=_latest_ids())
+    if filters.seen is not None:
+        runs = runs.filter(~Exists(filters.seen.filter(run=OuterRef("pk"))))
     return runs
+
+
+def _latest_ids() -> QuerySet:
+    """The newest run of each load test: a step into the tests' index for each, however many runs they have."""
+    newest = Run.objects.filter(load_test=OuterRef("pk")).order_by("-created_at", "-id").values("pk")[:1]
+    return LoadTest.objects.order_by().values_list(Subquery(newest))
 
 
 def _named_like(texts: Sequence[str]) -> Q:

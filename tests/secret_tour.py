@@ -24,6 +24,7 @@ from django.http import HttpResponse  # noqa: E402
 from django.test import Client, override_settings  # noqa: E402
 from django.urls import reverse  # noqa: E402
 
+from dashboard.models import SavedView  # noqa: E402
 from runs.choices import RunStatus  # noqa: E402
 from runs.models import Account, ControlIntent, LoadTest, Run  # noqa: E402
 from runs.services import service_for  # noqa: E402
@@ -167,6 +168,7 @@ class Tour:
         self.post("run_columns", columns=["id", "provider_status"], density="compact")
         for kind in ("csv", "json"):
             self.get("run_export", query=f"?format={kind}")
+        self.views()
         for run in Run.objects.all():
             self.get("run_raw", run.pk)
         for run in self.one_of_each_kind():
@@ -188,6 +190,23 @@ class Tour:
             self.post("account_test", account.slug, **settings)
             self.post("account_page", account.slug, form="account", **settings)
             self.keep("repr", f"{account!r} {account.credentials!r} {account.__dict__!r}".encode())
+
+    def views(self) -> None:
+        """Keep filters as a view, begin with it, change it, mark its runs as seen, and forget it."""
+        self.get("view_new", query="?status=finished&unseen=1")
+        self.post("view_new", name="", filters="status=broken")
+        self.post("view_new", name="Unseen", filters="status=finished&unseen=1")
+        pk = SavedView.objects.get().pk
+        self.get("view_page", pk)
+        self.post("view_page", pk, name="Not seen yet", shared="on")
+        self.post("view_save", pk, filters="result=failed&unseen=1")
+        self.post("view_default", view=str(pk))
+        self.get("run_list", query=f"?view={pk}&result=error")
+        self.get("run_list", query="?view=999")
+        self.post("runs_seen", query=f"?view={pk}")
+        self.get("view_list")
+        self.get("view_delete", pk)
+        self.post("view_delete", pk)
 
     def one_of_each_kind(self) -> list[Run]:
         kinds = {(run.account_id, run.provider_status, run.result): run for run in Run.objects.all()}

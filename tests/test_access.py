@@ -9,6 +9,7 @@ from django.test import Client
 from django.urls import get_resolver, reverse
 from django.utils import timezone
 
+from dashboard.models import SavedView
 from runs.choices import IntentKind, IntentOutcome
 from runs.models import ControlIntent
 from tests.rows import make_account, make_run, make_test, make_user
@@ -21,6 +22,7 @@ ALL = (SIGN_IN, 200, 200, 200)
 INCOMPLETE = (SIGN_IN, FORBIDDEN, 422, 422)
 ADMINS = (SIGN_IN, FORBIDDEN, FORBIDDEN, 200)
 POST_ONLY = (SIGN_IN, 405, 405, 405)
+DONE = (SIGN_IN, 302, 302, 302)
 
 # The answer to a GET, by name of the address: for nobody signed in, a viewer, an operator, an admin.
 GET = {
@@ -46,6 +48,13 @@ GET = {
     "run_archive": POST_ONLY,
     "run_stop": ALL,
     "run_start_again": ALL,
+    "runs_seen": POST_ONLY,
+    "view_list": ALL,
+    "view_new": ALL,
+    "view_default": POST_ONLY,
+    "view_page": ADMINS,  # somebody else's, shared
+    "view_save": POST_ONLY,
+    "view_delete": ADMINS,
     "test_list": ALL,
     "test_page": ALL,
     "test_start": ALL,
@@ -74,10 +83,16 @@ POST = {
     "run_archive": (SIGN_IN, None, None, None),
     "run_stop": INCOMPLETE,
     "run_start_again": INCOMPLETE,
+    "runs_seen": DONE,
+    "view_new": (SIGN_IN, 422, 422, 422),
+    "view_default": DONE,
+    "view_page": (SIGN_IN, FORBIDDEN, FORBIDDEN, 302),
+    "view_save": (SIGN_IN, FORBIDDEN, FORBIDDEN, FORBIDDEN),
     "test_start": INCOMPLETE,
     "account_start": INCOMPLETE,
     "intent_queue": (SIGN_IN, FORBIDDEN, None, None),
     "intent_leave": (SIGN_IN, FORBIDDEN, None, None),
+    "view_delete": (SIGN_IN, FORBIDDEN, FORBIDDEN, 302),
     "account_new": ADMINS,
     "account_page": ADMINS,
     "account_test": ADMINS,
@@ -103,8 +118,10 @@ def arguments() -> dict[str, dict[str, object]]:
     of_test = {name: {"pk": load_test.pk} for name in ("test_page", "test_start")}
     of_account = {name: {"slug": account.slug} for name in GET if name.startswith("account_")}
     of_intent = {name: {"token": intent.token} for name in GET if name.startswith("intent_")}
+    view = SavedView.objects.create(owner=person, name="Nightlies", shared=True)
+    of_view = {name: {"pk": view.pk} for name in ("view_page", "view_save", "view_delete")}
     bare = {"account_list": {}, "account_new": {}}
-    return of_run | of_test | of_account | of_intent | bare | {"user_page": {"pk": person.pk}}
+    return of_run | of_test | of_account | of_intent | of_view | bare | {"user_page": {"pk": person.pk}}
 
 
 def answers(method: str, name: str, arguments: dict) -> tuple[int, ...]:

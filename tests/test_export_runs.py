@@ -95,6 +95,7 @@ def test_other_cells_stay_as_they_are(value):
 def test_a_filter_is_the_pages_query_string(runs):
     assert len(json.loads(exported("--format", "json", "--filter", "status=aborted&name=checkout"))) == 1
     assert json.loads(exported("--format", "json", "--filter", "?result=error")) == []
+    assert [row["external_id"] for row in json.loads(exported("--format", "json", "--filter", "latest=1"))] == ["9007"]
 
 
 @pytest.mark.parametrize(
@@ -103,6 +104,8 @@ def test_a_filter_is_the_pages_query_string(runs):
         ("status=foo", "Status: There is no “foo”"),
         ("colour=red", "There is no filter “colour”"),
         ("sort=test", "sort does not choose runs"),
+        ("view=mine", "view does not choose runs"),
+        ("unseen=1", "Unseen: Who has seen which run is known only of people"),
         ("from=soon", "From: Write it as a date"),
     ],
 )

@@ -4,15 +4,17 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 import pytest
+from django.contrib.auth.models import User
 from django.utils import timezone
 
 from dashboard.facets import facets
 from dashboard.forms.run_filters import RunFilterForm
 from dashboard.run_address import Address, tokens
+from dashboard.seen import mark_seen, seen_by
 from runs.choices import RunResult, RunStatus
 from runs.listing import Order, RunFilters, run_page, runs_matching
 from runs.models import Person
-from tests.rows import NOW, make_account, make_run, make_test
+from tests.rows import NOW, make_account, make_run, make_test, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -40,8 +42,8 @@ def runs():
     }  # fmt: skip
 
 
-def found(query: str) -> set[int]:
-    form = RunFilterForm.of(query)
+def found(query: str, user: User | None = None) -> set[int]:
+    form = RunFilterForm.of(query, seen=seen_by(user) if user else None)
     form.now = NOW
     assert form.is_valid(), form.errors
     return set(runs_matching(form.filters()).values_list("number", flat=True))
@@ -79,10 +81,33 @@ def found(query: str) -> set[int]:
         ("to=2026-10-31", {1}),
         ("name=&status=&started=", {1, 2, 3, 4, 5, 6}),
         ("name=login&requested_by=Jonas&status=running&from=2026-11-20", {4}),
+        ("latest=1", {3, 6}),
+        ("latest=1&status=finished", {3}),  # the newest of each test, not the newest finished one
+        ("latest=1&account=fabrikam", {6}),
+        ("latest=", {1, 2, 3, 4, 5, 6}),
     ],
 )
 def test_each_filter_leaves_its_runs(runs, query, numbers):
     assert found(query) == numbers
+
+
+def test_only_what_one_has_not_seen(runs):
+    vera, viktor = make_user("viewer", "vera"), make_user("viewer", "viktor")
+    mark_seen(vera, [runs[1].pk, runs[4].pk])
+    mark_seen(viktor, [runs[2].pk])
+    assert found("unseen=1", vera) == {2, 3, 5, 6}
+    assert found("unseen=1&result=failed", viktor) == {1}
+    assert found("", vera) == set(runs)
+
+
+def test_pages_of_what_one_has_not_seen_show_every_run_once(runs):
+    vera = make_user("viewer", "vera")
+    mark_seen(vera, [runs[4].pk])
+    wanted = runs_matching(RunFilters(seen=seen_by(vera)))
+    first = run_page(wanted, Order(), size=3)
+    second = run_page(wanted, Order(), after=first.after, size=3)
+    assert sorted(run.number for run in first.runs + second.runs) == [1, 2, 3, 5, 6]
+    assert not second.after
 
 
 def test_a_filter_and_its_exclusion_part_the_runs(runs):
@@ -138,6 +163,9 @@ def test_days_begin_at_midnight_of_the_viewer(runs):
         ("name=" + "x" * 201, "Name: Longer than 200 characters"),
         ("&".join(f"name={n}" for n in range(51)), "Name: 51 values are too many"),
         ("tag=nightly", "There is no filter “tag”"),
+        ("latest=yes", "Latest: It is 1 or left out, not “yes”."),
+        ("latest=1&latest=1", "Latest: Give it once."),
+        ("unseen=1", "Unseen: Who has seen which run is known only of people on the pages."),
     ],
 )
 def test_what_cannot_be_read_is_said(query, sentence):
@@ -182,14 +210,15 @@ def test_a_run_that_comes_between_two_pages_neither_repeats_nor_hides_another(ru
 
 
 def test_tokens_name_each_filter_and_the_address_without_it(runs):
-    form = RunFilterForm.of("status=running&status=queued&requested_by=!Maya&started=7d&sort=test")
+    form = RunFilterForm.of("status=running&status=queued&requested_by=!Maya&started=7d&latest=1&sort=test")
     assert form.is_valid()
     address = Address.of(form.data)
     shown = {token.label: (token.operator, token.value, token.without.query) for token in tokens(form, address)}
     assert shown == {
-        "Status": ("is any of", "Running, Queued", "requested_by=!Maya&started=7d&sort=test"),
-        "Requested by": ("is not", "Maya", "status=running&status=queued&started=7d&sort=test"),
-        "Started": ("", "last 7 days", "requested_by=!Maya&status=running&status=queued&sort=test"),
+        "Status": ("is any of", "Running, Queued", "requested_by=!Maya&started=7d&latest=1&sort=test"),
+        "Requested by": ("is not", "Maya", "status=running&status=queued&started=7d&latest=1&sort=test"),
+        "Started": ("", "last 7 days", "requested_by=!Maya&status=running&status=queued&latest=1&sort=test"),
+        "Latest": ("", "per test", "requested_by=!Maya&status=running&status=queued&started=7d&sort=test"),
     }
 
 

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 
 from dashboard.forms.looks import Looks
 from dashboard.models import Preference, Theme
+from dashboard.run_views import ALL, BUILT_IN, readable_by
 from runs.choices import Role
 
 PASSWORD = forms.PasswordInput(attrs={"autocomplete": "new-password"})
@@ -40,16 +41,20 @@ class OwnPasswordForm(Looks, PasswordChangeForm):
 
 class PreferenceForm(Looks, forms.ModelForm):
     time_zone = forms.ChoiceField(label="Time zone", help_text="Times are shown in it; files always hold UTC.")
+    default_view = forms.ChoiceField(label="Runs open with", required=False)
 
     class Meta:
         model = Preference
-        fields = ("theme", "time_zone", "shortcuts")
+        fields = ("theme", "time_zone", "default_view", "shortcuts")
         labels = {"shortcuts": "Single-key shortcuts"}
 
     def __init__(self, *args: object, **kwargs: object):
         super().__init__(*args, label_suffix="", **kwargs)
         names = sorted(zoneinfo.available_timezones() - {"localtime", "Factory"})
         self.fields["time_zone"].choices = [(name, name.replace("_", " ")) for name in names]
+        built_in = [("" if key == ALL else key, label) for key, label in BUILT_IN.items()]
+        saved = [(str(view.pk), view.name) for view in readable_by(self.instance.user)]
+        self.fields["default_view"].choices = [*built_in, *([("Saved views", saved)] if saved else [])]
 
 
 class ThemeForm(forms.ModelForm):

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 
 from django import forms
+from django.db.models import QuerySet
 from django.http import QueryDict
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
@@ -19,7 +20,10 @@ MOST_VALUES = 50
 LONGEST = 200
 MOVING = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "28d": timedelta(days=28)}
 MOVING_LABELS = {"24h": "last 24 hours", "7d": "last 7 days", "28d": "last 28 days"}
-FILTER_KEYS = ("name", "test", "requested_by", "status", "result", "provider", "account", "started", "from", "to")
+FILTER_KEYS = (
+    "name", "test", "requested_by", "status", "result", "provider", "account", "started", "from", "to", "latest",
+    "unseen",
+)  # fmt: skip
 
 
 class WantedField(forms.Field):
@@ -53,6 +57,19 @@ class WantedField(forms.Field):
             named = ", ".join(value for value, _ in self.known)
             raise forms.ValidationError(f"There is no “{text}”." + (f" There are: {named}." if named else ""))
         return text
+
+
+class SwitchField(forms.Field):
+    """On with "1", off without. Cleans to a bool."""
+
+    def __init__(self, label: str):
+        super().__init__(label=label, required=False)
+
+    def clean(self, value: str | None) -> bool:
+        text = (value or "").strip()
+        if text not in ("", "1"):
+            raise forms.ValidationError(f"It is 1 or left out, not “{text[:40]}”.")
+        return text == "1"
 
 
 class MomentField(forms.Field):
@@ -91,7 +108,10 @@ def known_tests(texts: Sequence[str]) -> list[tuple[str, str]]:
 
 
 class RunFilterForm(forms.Form):
-    """Filters, order and place in the run list. `RunFilterForm.of("status=running&name=checkout")`."""
+    """Filters, order and place in the run list. `RunFilterForm.of("status=running&name=checkout")`.
+
+    `seen`: what the reader has seen, as `RunFilters.seen`. Without it nobody can ask for what is unseen.
+    """
 
     name = WantedField("Name")
     test = WantedField("Load test")
@@ -101,13 +121,17 @@ class RunFilterForm(forms.Form):
     provider = WantedField("Provider", PROVIDER_CHOICES)
     account = WantedField("Account")
     started = forms.CharField(label="Started", required=False)
+    latest = SwitchField("Latest")
+    unseen = SwitchField("Unseen")
+    view = forms.CharField(label="View", required=False)  # what it is was read before; here it is only known
     sort = forms.CharField(label="Sort", required=False)
     cols = ColumnsField(label="Columns", required=False)
     after = forms.CharField(label="Page", required=False)
     before = forms.CharField(label="Page", required=False)
 
-    def __init__(self, data: QueryDict, *, now: datetime | None = None):
+    def __init__(self, data: QueryDict, *, seen: QuerySet | None = None, now: datetime | None = None):
         super().__init__(data)
+        self.seen = seen
         self.now = now or timezone.now()
         # "from" is no name for a class attribute.
         self.fields["from"] = MomentField("From")
@@ -117,14 +141,21 @@ class RunFilterForm(forms.Form):
         self.fields["test"].known = known_tests(data.getlist("test"))
 
     @classmethod
-    def of(cls, query: str) -> "RunFilterForm":
-        return cls(QueryDict(query))
+    def of(cls, query: str, *, seen: QuerySet | None = None) -> "RunFilterForm":
+        return cls(QueryDict(query), seen=seen)
 
     def clean_started(self) -> timedelta | None:
         text = self.cleaned_data["started"]
         if text and text not in MOVING:
             raise forms.ValidationError(f"There is no “{text[:40]}”. There are: {', '.join(MOVING)}.")
         return MOVING.get(text)
+
+    def clean_unseen(self) -> bool:
+        if self.cleaned_data["unseen"] and self.seen is None:
+            raise forms.ValidationError(
+                "Who has seen which run is known only of people on the pages. Leave it out here."
+            )
+        return self.cleaned_data["unseen"]
 
     def clean_sort(self) -> Order:
         text = self.cleaned_data["sort"] or DEFAULT_SORT
@@ -148,7 +179,7 @@ class RunFilterForm(forms.Form):
         for key in self.data:
             if key not in self.fields:
                 self.add_error(None, f"There is no filter “{key[:40]}”. There are: {', '.join(FILTER_KEYS)}.")
-        for key in ("started", "from", "to", "sort", "after", "before"):
+        for key in ("started", "from", "to", "latest", "unseen", "view", "sort", "after", "before"):
             if len([value for value in self.data.getlist(key) if value]) > 1:
                 self.add_error(key, "Give it once.")
 
@@ -172,6 +203,8 @@ class RunFilterForm(forms.Form):
             },
             start=self.now - moving if moving else cleaned["from"],
             end=None if moving else cleaned["to"],
+            latest=cleaned["latest"],
+            seen=self.seen if cleaned["unseen"] else None,
         )
 
     def sentences(self) -> list[str]:

@@ -100,8 +100,8 @@ def pages_for(user: User, typed: str) -> list[Place]:
 def views_for(user: User, typed: str) -> Iterable[Place]:
     """One's own saved views and those that are shared."""
     views = SavedView.objects.filter(Q(owner=user) | Q(shared=True), name__icontains=typed)
-    url = reverse("run_list")
-    return [Place(f"{url}?{view.query}", view.name, "users" if view.shared else "lock") for view in views[: jump.MOST]]
+    url = f"{reverse('run_list')}?view="
+    return [Place(f"{url}{view.pk}", view.name, "users" if view.shared else "lock") for view in views[: jump.MOST]]
 
 
 def place_of_run(run: Run) -> Place:

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
-from dashboard import words
+from dashboard import seen, words
 from dashboard.templatetags.run_page import share_words
 from dashboard.views.run_head import Head, find_run, head_of, viewers
 from runs import run_details
@@ -77,6 +77,7 @@ class Pane:
 def run_errors(request: HttpRequest, pk: int) -> HttpResponse:
     """The tree, one branch of it (`?branch=`) or one node in the pane (`?node=`); for HTMX only the part asked for."""
     run = find_run(pk)
+    seen.opened(request, run)
     form = ErrorFilter(request.GET)
     filters = form.values()
     rows = run_details.error_rows(run)

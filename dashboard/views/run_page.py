@@ -16,6 +16,7 @@ from django_htmx.http import HttpResponseStopPolling
 
 from dashboard.charts import chart
 from dashboard.run_side import shown_errors, slowest
+from dashboard.seen import opened
 from dashboard.views.run_head import TABS, Head, find_run, head_of, viewers
 from runs import actions, run_details
 from runs.choices import IntentKind, MessageLevel
@@ -188,6 +189,7 @@ def run_archive(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _tab(request: HttpRequest, head: Head, **context: object) -> HttpResponse:
+    opened(request, head.run)
     return render(request, f"runs/run_page_{head.tab}.html", {"head": head, "run": head.run, **context})
 
 

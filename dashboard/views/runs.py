@@ -14,9 +14,10 @@ from dashboard.context import Navigation, preference_of
 from dashboard.facets import date_inputs, facets
 from dashboard.forms.columns import ColumnsForm
 from dashboard.forms.run_filters import RunFilterForm
-from dashboard.run_address import Address, tabs, tokens
+from dashboard.run_address import Address, tokens
 from dashboard.run_rows import counted, heads, narrowest, order_sentence, rows_of
-from runs.actions import shown_name
+from dashboard.run_views import Chosen, choose, tabs
+from dashboard.seen import seen_by
 from runs.export import FORMATS, exported
 from runs.health import health_of
 from runs.listing import COUNT_CAP, PAGE_SIZE, Order, run_page, runs_matching
@@ -30,9 +31,10 @@ TABLE = "runs"
 @viewers
 def run_list(request: HttpRequest) -> HttpResponse:
     """All runs of all accounts, by filters in the address. HTMX asking for the table gets the table and the filters."""
-    form = RunFilterForm(request.GET)
+    chosen = choose(request.GET, request.user, preference_of(request).default_view)
+    form = RunFilterForm(chosen.data, seen=seen_by(request.user))
     form.full_clean()
-    address = Address.of(request.GET)
+    address = chosen.address
     columns = _columns(request, form, address)
     context = {
         "form": form,
@@ -42,6 +44,7 @@ def run_list(request: HttpRequest) -> HttpResponse:
         "moving": form.data.get("started", ""),
         "typed": _typed_name(address),
         **columns,
+        **_views(request, chosen),
         **(_found(request, form, address, columns["shown"]) if form.is_valid() else {"problems": form.sentences()}),
     }
     if request.htmx.target == TABLE:
@@ -49,7 +52,7 @@ def run_list(request: HttpRequest) -> HttpResponse:
         # Without the blanks a form sends: the same address a link would have.
         response["HX-Push-Url"] = address.url
         return response
-    context |= _around(request, address)
+    context |= _around()
     return render(request, "runs/run_list.html", context)
 
 
@@ -86,7 +89,7 @@ def _found(request: HttpRequest, form: RunFilterForm, address: Address, shown: S
         "size": PAGE_SIZE,
         "live": live,
         "live_url": _live_url(address, live, shown),
-        "narrowest": narrowest(in_force, RunFilterForm, form.now) if in_force and not count.shown else None,
+        "narrowest": narrowest(in_force, form) if in_force and not count.shown else None,
         "now": form.now,
     }
 
@@ -95,7 +98,7 @@ def _live_url(address: Address, live: Sequence[Run], shown: Sequence[str]) -> st
     """Where to ask for the rows that can still change; "" when there are none."""
     # The columns of the page that asks: the person may choose others in another window meanwhile.
     columns = "" if shown == run_columns.USUAL else ",".join(shown)
-    return address.at("run_rows", id=[run.pk for run in live], shown=columns) if live else ""
+    return address.full.at("run_rows", id=[run.pk for run in live], shown=columns) if live else ""
 
 
 def _typed_name(address: Address) -> str:
@@ -104,14 +107,24 @@ def _typed_name(address: Address) -> str:
     return names[0] if len(names) == 1 else ""
 
 
-def _around(request: HttpRequest, address: Address) -> dict[str, object]:
-    """What stands around the table and is not swapped with it: tabs, and what is wrong with an account."""
+def _views(request: HttpRequest, chosen: Chosen) -> dict[str, object]:
+    """The row of views, the chosen one, and what can be done with it."""
+    return {
+        "tabs": tabs(chosen, request.user, Navigation("").live),
+        "view": chosen.view,
+        "view_problem": chosen.problem,
+        "own_view": bool(chosen.view) and chosen.view.is_of(request.user),
+        "opens_with": preference_of(request).default_view,
+    }
+
+
+def _around() -> dict[str, object]:
+    """What stands around the table and is not swapped with it: what is wrong with an account."""
     now = timezone.now()
     accounts = list(Account.objects.select_related("sync"))
     healths = [(account, health_of(account, now)) for account in accounts]
     synced = [a.sync.last_good_at for a, health in healths if health.kind in ("ok", "live") and a.sync.last_good_at]
     return {
-        "tabs": tabs(address, shown_name(request.user), Navigation("").live),
         "accounts": accounts,
         "troubles": [(account, health) for account, health in healths if health.kind == "failing"],
         "synced_at": min(synced, default=None),
@@ -154,9 +167,10 @@ def run_export(request: HttpRequest) -> HttpResponse:
     """The runs of a list's address as a file: `format=csv` or `json`, streamed, whatever their number."""
     query = request.GET.copy()
     wanted = query.pop("format", ["csv"])[-1]
-    form = RunFilterForm(query)
-    if wanted not in FORMATS or not form.is_valid():
-        problems = form.sentences() or [f"Runs are exported as {' or '.join(FORMATS)}."]
+    chosen = choose(query, request.user)
+    form = RunFilterForm(chosen.data, seen=seen_by(request.user))
+    if wanted not in FORMATS or chosen.problem or not form.is_valid():
+        problems = form.sentences() or [chosen.problem or f"Runs are exported as {' or '.join(FORMATS)}."]
         return HttpResponseBadRequest("\n".join(problems), content_type="text/plain; charset=utf-8")
     content_type = FORMATS[wanted]
     name = f"plimsoll-runs-{timezone.localtime(form.now):%Y%m%d-%H%M}.{wanted}"
