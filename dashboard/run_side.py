@@ -53,7 +53,8 @@ def slowest(run: Run, before: Reference | None) -> Slowest | None:
         what = next((key for key in ("p95_ms", "avg_ms") if rows and rows[0].numbers.get(key) is not None), "")
         if not what:
             continue
-        then = before.metric_of(kind, what, [row.name for row in rows]) if before else {}
+        # A part of a run is not held against a whole one.
+        then = before.metric_of(kind, what, [row.name for row in rows]) if before and run.is_ended else {}
         shown = [_slow(row.name, row.numbers.get(what), then.get(row.name)) for row in rows]
         return Slowest("p95" if what == "p95_ms" else "mean", shown)
     return None

@@ -6,7 +6,9 @@ from itertools import pairwise
 
 import pytest
 
-from dashboard.charts import LEFT, MOST_POINTS, NARROW, WIDE, chart, scale, thinned, time_marks
+from dashboard.chart_drawing import LEFT, NARROW, WIDE
+from dashboard.chart_geometry import MOST_POINTS, beside, scale, thinned, time_marks
+from dashboard.charts import chart
 
 
 @dataclass
@@ -48,7 +50,7 @@ def test_no_points_no_chart():
 
 def test_the_line_spans_the_plot_and_is_higher_where_the_value_is():
     drawing = chart(ALL, []).wide
-    line = coordinates(drawing.panels[0].line.path)
+    line = coordinates(drawing.panels[0].line)
     assert line[0][0] == LEFT
     assert line[-1][0] == pytest.approx(drawing.right, abs=0.1)
     heights = [y for _, y in line]
@@ -65,8 +67,8 @@ def test_panels_stand_below_each_other_without_overlap():
 def test_both_widths_are_drawn_from_the_same_points():
     drawn = chart(ALL, [])
     assert (drawn.wide.width, drawn.narrow.width) == (WIDE, NARROW)
-    assert len(coordinates(drawn.narrow.panels[0].line.path)) == len(coordinates(drawn.wide.panels[0].line.path))
-    assert max(x for x, _ in coordinates(drawn.narrow.panels[0].line.path)) <= NARROW
+    assert len(coordinates(drawn.narrow.panels[0].line)) == len(coordinates(drawn.wide.panels[0].line))
+    assert max(x for x, _ in coordinates(drawn.narrow.panels[0].line)) <= NARROW
     assert len(drawn.narrow.times) <= 4
 
 
@@ -78,7 +80,7 @@ def test_the_limit_stands_at_its_height_and_only_what_is_over_it_is_tinted():
     tinted = coordinates(panel.over)
     assert all(y <= panel.limit.at for _, y in tinted)
     xs = [x for x, _ in tinted]
-    line = coordinates(panel.line.path)
+    line = coordinates(panel.line)
     assert line[1][0] < min(xs) < line[2][0]
     assert line[3][0] < max(xs) < line[4][0]
 
@@ -93,7 +95,7 @@ def test_a_line_that_ends_over_its_limit_is_tinted_to_its_end():
     rising = Series("p95_ms", "p95", "ms", [[0, 600], [10, 700], [20, 400], [30, 800]])
     panel = chart([rising], [LIMIT]).wide.panels[0]
     assert panel.over.count("Z") == 2
-    assert max(x for x, _ in coordinates(panel.over)) == coordinates(panel.line.path)[-1][0]
+    assert max(x for x, _ in coordinates(panel.over)) == coordinates(panel.line)[-1][0]
 
 
 @pytest.mark.parametrize(
@@ -126,7 +128,7 @@ def test_only_errors_are_bars_and_none_is_drawn_for_nothing():
 
 def test_the_ramp_up_ends_where_all_users_were_there():
     drawing = chart(ALL, []).wide
-    assert drawing.ramp_to == pytest.approx(coordinates(drawing.panels[0].line.path)[1][0], abs=0.1)
+    assert drawing.ramp_to == pytest.approx(coordinates(drawing.panels[0].line)[1][0], abs=0.1)
     at_once = Series("vus", "VUs", "", [[0, 400], [60, 400]])
     assert chart([P95, at_once], []).wide.ramp_to is None
 
@@ -134,7 +136,7 @@ def test_the_ramp_up_ends_where_all_users_were_there():
 def test_while_it_runs_the_axis_is_as_long_as_the_plan_and_now_is_marked():
     drawn = chart(ALL, [], planned_s=480, now_s=250)
     assert drawn.wide.now.label == "now 4:10"
-    assert coordinates(drawn.wide.panels[0].line.path)[-1][0] == pytest.approx((LEFT + drawn.wide.right) / 2, abs=0.2)
+    assert coordinates(drawn.wide.panels[0].line)[-1][0] == pytest.approx((LEFT + drawn.wide.right) / 2, abs=0.2)
     assert drawn.wide.panels[-1].note == "now 400"
     assert chart(ALL, [], planned_s=480).wide.now is None
 
@@ -156,7 +158,8 @@ def test_without_p95_any_time_is_the_main_line_and_its_siblings_are_context():
     test = Series("test", "Avg. Test Time", "sec", [[0, 3], [15, 2]])
     panel = chart([page, test, USERS], []).wide.panels[0]
     assert panel.label == "Avg. Page Time"
-    assert [line.label for line in panel.context] == ["Avg. Test Time"]
+    assert len(panel.context) == 1
+    assert "Avg. Test Time" in [label.text for label in panel.labels]
 
 
 def test_a_run_with_load_but_no_times_still_has_a_chart():
@@ -202,4 +205,54 @@ def test_time_marks_are_few_and_inside(end):
 
 def test_a_chart_where_nothing_ever_happened_has_no_division_by_zero():
     flat = chart([Series("p95_ms", "p95", "ms", [[0, 0], [0, 0]]), Series("vus", "VUs", "", [[0, 0], [0, 0]])], [])
-    assert flat.wide.panels[0].line.path.startswith("M")
+    assert flat.wide.panels[0].line.startswith("M")
+
+
+def test_the_run_before_is_dashed_on_the_same_axes_and_named():
+    then = Series("p95_ms", "Response time p95", "ms", [[0, 200], [120, 250], [240, 2000], [360, 9000]])
+    drawn = chart(ALL, [LIMIT], before=("#213, passed", {"p95_ms": then}))
+    panel = drawn.wide.panels[0]
+    line = coordinates(panel.reference)
+    assert len(line) == 3
+    assert max(x for x, _ in line) <= drawn.wide.right
+    assert all(panel.top <= y <= panel.bottom for _, y in line)
+    assert {label.text for label in panel.labels} == {"this run", "#213, passed"}
+    assert drawn.head[-1] == "#213, passed, ms"
+    assert [row[-1] for row in drawn.rows] == ["200", "200", "250", "250", "2,000"]
+
+
+IN_SECONDS = Series("p95_ms", "p95", "s", [[0, 1], [9, 2]])
+
+
+@pytest.mark.parametrize("then", [{}, {"p95_ms": IN_SECONDS}, {"p95_ms": Series("p95_ms", "p95", "ms", [])}])
+def test_a_run_before_that_measured_something_else_is_not_drawn(then):
+    drawn = chart(ALL, [], before=("#213, passed", then))
+    assert (drawn.wide.panels[0].reference, drawn.wide.panels[0].labels) == ("", [])
+    assert len(drawn.head) == 5
+
+
+def test_where_the_errors_began_is_marked_unless_that_was_at_once():
+    drawing = chart(ALL, []).wide
+    assert drawing.first.text == "2:00 first errors"
+    assert drawing.first.x == pytest.approx(coordinates(drawing.panels[0].line)[2][0], abs=0.1)
+    at_once = Series("errors_per_s", "Failed requests", "1/s", [[0, 1], [60, 1], [240, 0]])
+    none = Series("errors_per_s", "Failed requests", "1/s", [[0, 0], [240, 0]])
+    assert chart([P95, at_once], []).wide.first is None
+    assert chart([P95, none], []).wide.first is None
+
+
+def test_while_it_runs_the_line_ends_in_its_latest_value():
+    [label] = chart(ALL, [], planned_s=480, now_s=250).wide.panels[0].labels
+    assert (label.text, label.anchor) == ("400\u00a0ms now", "start")
+    [label] = chart(ALL, [], planned_s=240, now_s=240).wide.panels[0].labels
+    assert label.anchor == "end"
+
+
+def test_a_label_keeps_away_from_the_other_lines_and_inside_its_box():
+    box = (0.0, 0.0, 300.0, 100.0)
+    flat = [(0.0, 50.0), (300.0, 50.0)]
+    above = beside("x" * 5, flat, [[(0.0, 60.0), (300.0, 60.0)]], box)
+    below = beside("x" * 5, flat, [[(0.0, 40.0), (300.0, 40.0)]], box)
+    assert above.y < 50 < below.y
+    assert beside("x" * 5, flat, [], (0.0, 45.0, 300.0, 55.0)) is None
+    assert beside("x" * 60, flat, [], box) is None

@@ -14,9 +14,10 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET, require_POST, require_safe
 from django_htmx.http import HttpResponseStopPolling
 
-from dashboard.charts import chart
+from dashboard.charts import Chart, chart
 from dashboard.run_side import shown_errors, slowest
 from dashboard.seen import opened
+from dashboard.templatetags.run_page import outcome_word
 from dashboard.views.run_head import TABS, Head, find_run, head_of, viewers
 from runs import actions, run_details
 from runs.choices import IntentKind, MessageLevel
@@ -74,12 +75,11 @@ def run_page(request: HttpRequest, pk: int) -> HttpResponse:
     """Summary: life, key numbers, chart, thresholds, the most frequent errors, the last messages, the results."""
     head = head_of(find_run(pk), request.user, "summary")
     run = head.run
-    since = (head.now - run.load_started_at).total_seconds() if run.is_live and run.load_started_at else None
     older, newer = run_details.neighbours(run)
     return _tab(
         request,
         head,
-        chart=chart(run.series.all(), head.thresholds, planned_s=run.planned_duration_s, now_s=since),
+        chart=_chart_of(head),
         thresholds=_shown(head.thresholds)[:12],
         errors=shown_errors(run, head.before),
         slowest=slowest(run, head.before),
@@ -191,6 +191,14 @@ def run_archive(request: HttpRequest, pk: int) -> HttpResponse:
 def _tab(request: HttpRequest, head: Head, **context: object) -> HttpResponse:
     opened(request, head.run)
     return render(request, f"runs/run_page_{head.tab}.html", {"head": head, "run": head.run, **context})
+
+
+def _chart_of(head: Head) -> Chart | None:
+    run, before = head.run, None
+    since = (head.now - run.load_started_at).total_seconds() if run.is_live and run.load_started_at else None
+    if head.before:
+        before = (f"#{head.before.run.shown_number}, {outcome_word(head.before.run)}", head.before.series)
+    return chart(run.series.all(), head.thresholds, planned_s=run.planned_duration_s, now_s=since, before=before)
 
 
 def _section(kind: str, rows: Iterable[RunMetric], total: int) -> MetricSection:
