@@ -85,6 +85,8 @@ def beside(text: str, line: Sequence[Point], others: Sequence[Sequence[Point]], 
     """
     left, top, right, bottom = box
     width = LETTER * len(text)
+    if width > right - left:
+        return None
     best: tuple[float, Label] | None = None
     for place in range(PLACES):
         x = left + width / 2 + (right - left - width) * (place + 0.5) / PLACES
