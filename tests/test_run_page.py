@@ -11,13 +11,11 @@ from django.utils import timezone
 from django.utils.html import escape
 
 from runs.choices import RunResult, RunStatus
-from runs.models import Run, RunMetric, RunThreshold, SyncState
+from runs.models import Run, RunMetric, SyncState
 from tests.rows import NOW, make_account, make_run, make_test, make_user
 from tests.run_page_rows import (
-    SCRIPT,
     TABS,
     add_threshold,
-    ask_to_stop,
     failed_k6_run,
     failed_vsts_run,
     live_run,
@@ -168,6 +166,18 @@ def test_the_runs_before_and_after_are_one_click_away(viewer, a_test):
     ]
 
 
+@pytest.mark.parametrize("tab", TABS)
+def test_neighbours_and_a_menu_are_on_every_tab(viewer, tab):
+    run = failed_k6_run()
+    before = passed_before(run)
+    html = page(viewer, run, tab)
+    assert f'href="{reverse("run_page", args=[before.pk])}" rel="prev"' in html
+    assert "#213 passed" in text(html)
+    menu = html.split('id="run-menu"')[1].split("</details>")[0]
+    assert 'href="https://app.k6.io/runs/4731902" rel="noreferrer noopener"' in menu
+    assert f'data-copy-text="http://testserver{reverse("run_page", args=[run.pk])}"' in menu
+
+
 def test_no_such_run_is_a_404_on_every_tab(viewer):
     assert {viewer.get(reverse(f"run_{tab}", args=[99])).status_code for tab in (*TABS, "live")} == {404}
 
@@ -202,56 +212,6 @@ def test_nobody_acts_on_a_read_only_account(operator):
 def test_a_run_whose_load_is_over_has_no_stop(operator, a_test):
     run = make_run(a_test, status=RunStatus.PROCESSING, result=RunResult.NONE)
     assert reverse("run_stop", args=[run.pk]) not in page(operator, run)
-
-
-# --- Live ------------------------------------------------------------------------------------------------------------
-
-
-def test_a_live_run_polls_its_head_and_an_ended_one_does_not(viewer, a_test):
-    run = live_run(timezone.now(), a_test)
-    url = f"{reverse('run_live', args=[run.pk])}?tab=errors"
-    assert f'hx-get="{url}" hx-trigger="every 2s"' in page(viewer, run, "errors")
-    assert "every 2s" not in page(viewer, make_run(a_test, 1))
-
-
-def test_the_polled_part_is_the_head_the_counts_and_on_the_summary_the_progress(viewer, a_test):
-    run = live_run(timezone.now(), a_test)
-    summary, errors = page(viewer, run, "live", tab="summary"), page(viewer, run, "live", tab="errors")
-    for html in (summary, errors):
-        assert html.count('id="run-head"') == 1
-        assert '<nav id="run-tabs" class="tabs" aria-label="Parts of this run" hx-swap-oob="true">' in html
-        assert "<html" not in html
-        assert "every 2s" in html
-    assert '<div id="run-progress" hx-swap-oob="true">' in summary
-    assert "run-progress" not in errors
-    assert "Failing: p95 of all requests is 334 ms, limit 300 ms." in text(summary)
-
-
-def test_polling_stops_with_the_run_and_leads_to_its_final_page(viewer, a_test):
-    run = make_run(a_test, details_at=NOW)
-    response = viewer.get(reverse("run_live", args=[run.pk]), {"tab": "metrics"})
-    assert response.status_code == 286
-    html = response.content.decode()
-    assert "every 2s" not in html
-    assert f'This run has ended. <a href="{reverse("run_metrics", args=[run.pk])}">' in html
-
-
-def test_an_unknown_tab_is_polled_as_the_summary(viewer, a_test):
-    html = page(viewer, live_run(timezone.now(), a_test), "live", tab=SCRIPT)
-    assert "run-progress" in html
-    assert SCRIPT not in html
-
-
-def test_a_stop_that_was_asked_is_said_while_the_status_stays_the_providers(operator, a_test):
-    run = live_run(timezone.now(), a_test)
-    RunThreshold.objects.filter(run=run).delete()
-    ask_to_stop(run, "Tomás", timezone.now() - timedelta(seconds=12))
-    html = page(operator, run)
-    assert re.search(
-        r"Stopping: Tomás asked 1[2-4] s ago, Grafana Cloud k6 \(legacy API\) has not confirmed\.", text(html)
-    )
-    assert 'class="status is-running"' in html
-    assert "Aborted" not in html
 
 
 # --- Summary ---------------------------------------------------------------------------------------------------------

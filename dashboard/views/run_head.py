@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import cached_property
 
 from django.contrib.auth.decorators import permission_required
 from django.contrib.auth.models import User
@@ -39,6 +40,8 @@ VERDICT_LOOK = {
     "unknown": ("help-circle", "none"),
 }
 PHASE_TONE = {"running": "", "stopping": "error", "processing": "busy"}
+PANELS_EVERY = 4  # polls
+DETAILS_WITHIN = timedelta(minutes=10)  # of a run's end; later they are not to be waited for
 TABS = ("summary", "errors", "thresholds", "metrics", "messages", "config", "activity", "raw")
 
 
@@ -63,7 +66,7 @@ class ShownPhase:
     percent: float
 
 
-@dataclass(slots=True)
+@dataclass
 class Head:
     """Everything above the tabs. Made once per request; the polled part and the page share it."""
 
@@ -78,6 +81,7 @@ class Head:
     control_refusal: str
     before: Reference | None  # the previous comparable run
     to_see: RunError | None  # the error that the verdict's second line names
+    turn: int = 0  # how often this page has asked for news
 
     @property
     def icon(self) -> str:
@@ -106,8 +110,31 @@ class Head:
 
     @property
     def poll_url(self) -> str:
-        """Where to ask for news; "" once nothing can change."""
-        return f"{reverse('run_live', args=[self.run.pk])}?tab={self.tab}" if self.run.is_live else ""
+        """Where to ask for news; "" once nothing can change. On the summary the turn is counted, see `has_panels`."""
+        if not self.run.is_live and not self._waits_for_details:
+            return ""
+        turn = f"&turn={self.turn + 1}" if self.tab == "summary" else ""
+        return f"{reverse('run_live', args=[self.run.pk])}?tab={self.tab}{turn}"
+
+    @property
+    def has_panels(self) -> bool:
+        """Whether chart and lists come with this answer: they change more slowly than the head, and are large."""
+        return self.tab == "summary" and (self.turn % PANELS_EVERY == 0 or not self.poll_url)
+
+    @property
+    def told(self) -> str:
+        """Changes when something happened that is worth an announcement: a criterion broke, the run ended."""
+        return f"live {self.run.threshold_broken}" if self.run.is_live else f"ended {self.verdict.kind}"
+
+    @property
+    def _waits_for_details(self) -> bool:
+        """Ended just now: its last numbers come with one of the next syncs."""
+        ended = self.run.ended_at
+        return self.run.is_ended and not self.run.details_at and bool(ended) and self.now - ended < DETAILS_WITHIN
+
+    @cached_property
+    def neighbours(self) -> tuple[Run | None, Run | None]:
+        return run_details.neighbours(self.run)
 
     @property
     def sync_trouble(self) -> str:

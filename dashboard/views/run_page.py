@@ -27,6 +27,7 @@ from runs.services import SERVICES
 from runs.services.base import ServiceError
 
 PER_PAGE = 100
+MOST_DIGITS = 9  # of a turn: more is no turn of ours
 FIRST_ROWS = 25  # of each kind of metric, before its own list is opened
 METRIC_KEYS = (
     "count", "failed", "passed", "error_rate", "min_ms", "avg_ms", "p95_ms", "p99_ms", "max_ms", "min", "value", "max",
@@ -74,19 +75,7 @@ class MetricSection:
 def run_page(request: HttpRequest, pk: int) -> HttpResponse:
     """Summary: life, key numbers, chart, thresholds, the most frequent errors, the last messages, the results."""
     head = head_of(find_run(pk), request.user, "summary")
-    run = head.run
-    older, newer = run_details.neighbours(run)
-    return _tab(
-        request,
-        head,
-        chart=_chart_of(head),
-        thresholds=_shown(head.thresholds)[:12],
-        errors=shown_errors(run, head.before),
-        slowest=slowest(run, head.before),
-        last_messages=run_details.messages_of(run)[:5],
-        older=older,
-        newer=newer,
-    )
+    return _tab(request, head, **_panels(head))
 
 
 @require_GET
@@ -95,9 +84,11 @@ def run_live(request: HttpRequest, pk: int) -> HttpResponse:
     """What is polled while a run is not ended. The last answer comes without a trigger, and stops the polling."""
     tab = request.GET.get("tab", "")
     head = head_of(find_run(pk), request.user, tab if tab in TABS else "summary")
-    response = render(
-        request, "runs/run_page_live.html", {"head": head, "run": head.run, "has_ended": not head.poll_url}
-    )
+    turn = request.GET.get("turn", "")
+    head.turn = int(turn) if turn.isdecimal() and len(turn) < MOST_DIGITS else 0
+    panels = _panels(head) if head.has_panels else {}
+    context = {"head": head, "run": head.run, "has_ended": not head.poll_url, "panels": bool(panels), **panels}
+    response = render(request, "runs/run_page_live.html", context)
     if not head.poll_url:
         response.status_code = HttpResponseStopPolling.status_code
     return response
@@ -191,6 +182,17 @@ def run_archive(request: HttpRequest, pk: int) -> HttpResponse:
 def _tab(request: HttpRequest, head: Head, **context: object) -> HttpResponse:
     opened(request, head.run)
     return render(request, f"runs/run_page_{head.tab}.html", {"head": head, "run": head.run, **context})
+
+
+def _panels(head: Head) -> dict[str, object]:
+    """The chart and the lists beside it."""
+    return {
+        "chart": _chart_of(head),
+        "thresholds": _shown(head.thresholds)[:12],
+        "errors": shown_errors(head.run, head.before),
+        "slowest": slowest(head.run, head.before),
+        "last_messages": run_details.messages_of(head.run)[:5],
+    }
 
 
 def _chart_of(head: Head) -> Chart | None:

@@ -1,0 +1,41 @@
+/* A run that has not ended: its parts are swapped one by one, and what somebody is using stays until it is let go. */
+"use strict";
+
+function inUse(part) {
+  const focus = document.activeElement, chosen = document.getSelection();
+  if (part.querySelector("details.menu[open]")) return true;
+  if (part.contains(focus) && !focus.id) return true; // by its id htmx finds it again
+  if (!chosen.isCollapsed && chosen.containsNode(part, true)) return true;
+  return [...part.querySelectorAll(".table-wrap")].some((table) => table.scrollTop || table.scrollLeft);
+}
+
+let kept = false;
+document.addEventListener("htmx:oobBeforeSwap", (event) => {
+  const { target, fragment } = event.detail;
+  if (inUse(target)) {
+    kept = true;
+    event.preventDefault();
+    return;
+  }
+  for (const { id } of target.querySelectorAll("details[open][id]")) {
+    const again = fragment.querySelector(`#${id}`);
+    if (again) again.open = true;
+  }
+});
+
+// Only what changed is worth words: at most one message in five seconds, the latest.
+let told = document.getElementById("run-poll").dataset.told, saidAt = 0, waiting;
+document.addEventListener("htmx:load", ({ detail: { elt } }) => {
+  if (elt.id !== "run-poll") return;
+  if (elt.dataset.told !== told) {
+    told = elt.dataset.told;
+    clearTimeout(waiting);
+    waiting = setTimeout(() => {
+      saidAt = Date.now();
+      say(elt.dataset.say);
+    }, Math.max(0, saidAt + 5000 - Date.now()));
+  }
+  const ended = document.getElementById("run-ended");
+  if (ended && kept) ended.hidden = false;
+  kept = false;
+});

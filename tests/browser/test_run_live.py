@@ -1,0 +1,59 @@
+"""A run that has not ended, looked at: its parts move, what is in use does not, and it becomes final by itself."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.test_start import ENDED
+from tests.browser.world import K6
+
+
+@pytest.fixture
+def running(world, still) -> dict:
+    """A k6 run under way, with points in its charts: the sandbox decides how soon a run begins and how it goes."""
+    for seconds in (4, 5, 6, 4, 5, 6, 8):
+        made = world.control("insert_run", provider=K6)["external_id"]
+        world.later(K6, seconds)
+        run = world.run(external_id=made)
+        if run["status"] == "running" and world.tell("rows", model="RunSeries", run=run["pk"], values=["name"]):
+            return run
+    raise AssertionError("No run was under way with a chart.")
+
+
+def answers(page: Page, count: int, with_chart: bool = False) -> None:
+    """Waits for so many answers to what the page polls."""
+    for _ in range(count):
+        with page.expect_response(lambda answer: "/live/" in answer.url and (not with_chart or is_fourth(answer.url))):
+            pass
+
+
+def is_fourth(url: str) -> bool:
+    return int(re.search(r"turn=(\d+)", url)[1]) % 4 == 0
+
+
+def test_a_live_page_leaves_alone_what_is_in_use_and_becomes_final_by_itself(viewer, world, running):
+    viewer.goto(f"/runs/{running['pk']}/")
+    expect(viewer.locator("#run-head .status")).to_have_text("Running")
+    menu, table = viewer.locator("#run-menu"), viewer.locator("#chart-table")
+    table.locator("summary").click()
+    menu.locator("summary").click()
+    viewer.evaluate("getSelection().selectAllChildren(document.querySelector('.verdict'))")
+    chosen = viewer.evaluate("getSelection().toString()")
+    viewer.locator("#run-figure").evaluate("figure => figure.dataset.old = 'yes'")
+
+    answers(viewer, 1, with_chart=True)
+    expect(viewer.locator("#run-figure:not([data-old])")).to_be_attached()
+    expect(table).to_have_attribute("open", "")
+    expect(menu).to_have_attribute("open", "")
+    assert viewer.evaluate("getSelection().toString()") == chosen
+
+    viewer.evaluate("getSelection().removeAllRanges()")
+    world.later(K6)
+    expect(viewer.locator("#run-head .status")).to_have_text(ENDED)
+    expect(viewer.locator(".chip")).to_contain_text(["Final"])
+    expect(viewer.locator("#messages .message")).to_have_text(viewer.locator(".verdict").inner_text())
+    expect(viewer.locator("#run-stop")).to_have_count(0)
+    expect(viewer.locator("#run-ended")).to_be_hidden()
+    expect(table).to_have_attribute("open", "")
+    expect(viewer.locator("[data-poll][hx-get*='/live/']")).to_have_count(0)

@@ -1,0 +1,130 @@
+"""A run's page while the run has not ended: what is polled, what comes with it, what is announced, how it ends."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from dashboard.models import Preference
+from runs.choices import RunResult, RunStatus
+from runs.models import Run, RunThreshold
+from tests.rows import NOW, make_account, make_run, make_test, make_user
+from tests.run_page_rows import SCRIPT, ask_to_stop, live_run, page, text
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def viewer(client: Client) -> Client:
+    client.force_login(make_user("viewer"))
+    return client
+
+
+@pytest.fixture
+def operator(client: Client) -> Client:
+    client.force_login(make_user("operator"))
+    return client
+
+
+@pytest.fixture
+def a_test():
+    return make_test(make_account())
+
+
+def test_a_live_run_polls_its_head_and_an_ended_one_does_not(viewer, a_test):
+    run = live_run(timezone.now(), a_test)
+    url = f"{reverse('run_live', args=[run.pk])}?tab=errors"
+    assert f'hx-get="{url}" hx-trigger="every 2s"' in page(viewer, run, "errors")
+    assert "every 2s" not in page(viewer, make_run(a_test, 1))
+
+
+def test_the_polled_part_is_the_head_the_counts_and_on_the_summary_the_progress(viewer, a_test):
+    run = live_run(timezone.now(), a_test)
+    summary, errors = page(viewer, run, "live", tab="summary"), page(viewer, run, "live", tab="errors")
+    for html in (summary, errors):
+        assert html.count('id="run-poll"') == html.count('id="run-verdict"') == 1
+        assert '<nav id="run-tabs" class="tabs" aria-label="Parts of this run" hx-swap-oob="true">' in html
+        assert "<html" not in html
+        assert "every 2s" in html
+    assert '<div id="run-progress" hx-swap-oob="true">' in summary
+    assert "run-progress" not in errors
+    for part in ("run-state", "run-actions", "run-meta", "run-verdict"):
+        assert re.search(rf'id="{part}"[^>]* hx-swap-oob="true"', errors)
+    assert "run-menu" not in summary  # what is opened by hand is never swapped
+    assert "Failing: p95 of all requests is 334 ms, limit 300 ms." in text(summary)
+
+
+def test_polling_stops_with_the_run_and_leads_to_its_final_page(viewer, a_test):
+    run = make_run(a_test, details_at=NOW)
+    response = viewer.get(reverse("run_live", args=[run.pk]), {"tab": "metrics"})
+    assert response.status_code == 286
+    html = response.content.decode()
+    assert "every 2s" not in html
+    assert f'This run has ended. <a href="{reverse("run_metrics", args=[run.pk])}">' in html
+
+
+def test_chart_and_lists_come_with_every_fourth_answer_and_the_last(viewer, a_test):
+    run = live_run(timezone.now(), a_test)
+    with_panels = [turn for turn in range(1, 9) if "run-figure" in page(viewer, run, "live", tab="summary", turn=turn)]
+    assert with_panels == [4, 8]
+    assert "turn=6" in page(viewer, run, "live", tab="summary", turn=5)
+    assert "turn=1" in page(viewer, run, "live", tab="summary", turn="9" * 40)
+    assert "run-figure" not in page(viewer, run, "live", tab="errors")
+    Run.objects.filter(pk=run.pk).update(status=RunStatus.FINISHED, details_at=NOW)
+    last = page(viewer, run, "live", tab="summary", turn=5)
+    assert "run-figure" in last
+    assert 'id="run-ended" class="banner is-info" hidden' in last
+
+
+def test_a_run_that_has_just_ended_is_polled_until_its_details_were_read(viewer, a_test):
+    run = make_run(a_test, 1, result=RunResult.NONE, ended_at=timezone.now() - timedelta(seconds=3))
+    assert "every 2s" in page(viewer, run)
+    Run.objects.filter(pk=run.pk).update(details_at=timezone.now())
+    assert "every 2s" not in page(viewer, run)
+    long_ago = timezone.now() - timedelta(minutes=11)
+    assert "every 2s" not in page(viewer, make_run(a_test, 2, result=RunResult.NONE, ended_at=long_ago))
+
+
+def test_who_paused_live_updates_gets_none_and_a_way_to_refresh(viewer, a_test):
+    Preference.objects.create(user=User.objects.get(username="viewer"), live_seconds=0)
+    html = page(viewer, live_run(timezone.now(), a_test), "errors")
+    assert "every 2s" not in html
+    assert "Paused, synced" in text(html)
+    assert re.search(r'<a href="[^"]+/errors/">Refresh</a>', html)
+
+
+def test_what_is_announced_changes_when_a_criterion_breaks_or_the_run_ends(viewer, a_test):
+    def told() -> tuple[str, str]:
+        return re.search(r'data-told="([^"]*)" data-say="([^"]*)"', page(viewer, run, "live", tab="errors")).groups()
+
+    run = live_run(timezone.now(), a_test)
+    first = told()
+    assert first == told()
+    RunThreshold.objects.filter(run=run).update(broken=True)
+    second = told()
+    Run.objects.filter(pk=run.pk).update(status=RunStatus.FINISHED, result=RunResult.PASSED)
+    third = told()
+    assert len({first[0], second[0], third[0]}) == 3
+    assert (second[1].split(":")[0], third[1].split(":")[0]) == ("Failing", "Passed")
+
+
+def test_an_unknown_tab_is_polled_as_the_summary(viewer, a_test):
+    html = page(viewer, live_run(timezone.now(), a_test), "live", tab=SCRIPT)
+    assert "run-progress" in html
+    assert SCRIPT not in html
+
+
+def test_a_stop_that_was_asked_is_said_while_the_status_stays_the_providers(operator, a_test):
+    run = live_run(timezone.now(), a_test)
+    RunThreshold.objects.filter(run=run).delete()
+    ask_to_stop(run, "Tomás", timezone.now() - timedelta(seconds=12))
+    html = page(operator, run)
+    assert re.search(
+        r"Stopping: Tomás asked 1[2-4] s ago, Grafana Cloud k6 \(legacy API\) has not confirmed\.", text(html)
+    )
+    assert 'class="status is-running"' in html
+    assert "Aborted" not in html
