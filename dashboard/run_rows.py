@@ -19,6 +19,7 @@ from runs.criteria import words as criterion_words
 from runs.history import Strip
 from runs.listing import COUNT_CAP, Order, capped_count, mark_failing, runs_matching, strips_of
 from runs.models import Run, RunThreshold
+from runs.stop_several import fate_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Row:
     account_url: str
     person_url: str
     test_url: str
+    why_not_stop: str  # for what is done to several: "already ended"; "" for a run that can be stopped
     p95_limit: str = ""  # the limit that this number broke, "" where it broke none
     errors_limit: str = ""
 
@@ -71,6 +73,7 @@ def rows_of(runs: Sequence[Run], user: User, address: Address, now: datetime) ->
             account_url=address.adding("account", run.account.slug).url,
             person_url=address.adding("requested_by", run.requested_by.display).url if run.requested_by else "",
             test_url=address.adding("test", str(run.load_test_id)).url,
+            why_not_stop=fate_of(run, now).why,
             p95_limit=limits.get((run.pk, "p95"), ""),
             errors_limit=limits.get((run.pk, "rate"), ""),
         )

@@ -5,6 +5,7 @@ from django.views.generic import RedirectView
 
 from dashboard.views import (
     accounts,
+    bulk,
     control,
     history,
     jump,
@@ -30,6 +31,9 @@ urlpatterns = [
     path("runs/", runs.run_list, name="run_list"),
     path("runs/rows/", runs.run_rows, name="run_rows"),
     path("runs/export/", runs.run_export, name="run_export"),
+    path("runs/stop/", bulk.runs_stop, name="runs_stop"),
+    path("runs/stop/<uuid:token>/", bulk.runs_stopped, name="runs_stopped"),
+    path("runs/export/selected/", bulk.selection_export, name="selection_export"),
     path("runs/columns/", runs.run_columns_save, name="run_columns"),
     path("runs/<int:pk>/", run_page.run_page, name="run_page"),
     path("runs/<int:pk>/live/", run_page.run_live, name="run_live"),

@@ -49,6 +49,19 @@ document.addEventListener("close", (event) => {
   if (event.target === dialog() && lost && again) again.focus();
 }, true);
 
+// A menu inside a row that is swapped stays open, with the focus where it was.
+let openMenus = [];
+let focused = "";
+document.addEventListener("htmx:beforeSwap", () => {
+  openMenus = [...document.querySelectorAll("tr details.menu[open]")].map((menu) => menu.id);
+  focused = document.activeElement.id;
+});
+document.addEventListener("htmx:afterSwap", () => {
+  for (const menu of openMenus.map((id) => document.getElementById(id))) if (menu) menu.open = true;
+  if (openMenus.length && document.activeElement === document.body) document.getElementById(focused)?.focus();
+  openMenus = [];
+});
+
 // A menu of filters is swapped with its own button inside: the focus waits at its summary, which is found again by its id.
 document.addEventListener("submit", (event) => {
   const menu = document.activeElement.closest("details.menu[open]");

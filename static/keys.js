@@ -28,11 +28,25 @@
     return Boolean(field);
   }
 
+  function tick(shiftKey) {
+    const box = focusedRow()?.querySelector("[data-select]");
+    box?.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true, shiftKey }));
+    return Boolean(box);
+  }
+
+  function toBar() {
+    const first = [...document.querySelectorAll("#bulk.is-on :is(button, summary)")].find((each) => !each.hidden);
+    first?.focus();
+    return Boolean(first);
+  }
+
   function act({ key, repeat, timeStamp }) {
     if (key === "j" || key === "k") return move(key === "j" ? 1 : -1);
     if (repeat) return false;
     if (key === "g") prefixed = timeStamp;
     if (key === "/") return focusSearch();
+    if (key === "x" || key === "X") return tick(key === "X");
+    if (key === "b") return toBar();
     if (key === "?") return press(key);
     // Of a list only the row that is seen to be current: nobody is to stop a run that they did not mean.
     if (key === "s" || key === "r") return press(key, document.getElementById("run-head") || focusedRow());
@@ -63,7 +77,7 @@
     }
     if (!document.body.hasAttribute("data-shortcuts") || document.querySelector("dialog[open]")) return;
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-    if (target.closest("input, select, textarea, [contenteditable]")) return;
+    if (target.closest("input:not([data-select]), select, textarea, [contenteditable]")) return;
     const second = timeStamp - prefixed < PREFIX_MS && key !== "Shift";
     if (second) prefixed = -PREFIX_MS;
     if (second ? press(`g ${key}`) : act(event)) event.preventDefault();

@@ -25,7 +25,7 @@ from django.test import Client, override_settings  # noqa: E402
 from django.urls import reverse  # noqa: E402
 
 from dashboard.models import SavedView  # noqa: E402
-from runs.choices import RunStatus  # noqa: E402
+from runs.choices import STOPPABLE, RunStatus  # noqa: E402
 from runs.models import Account, ControlIntent, LoadTest, Run  # noqa: E402
 from runs.services import service_for  # noqa: E402
 from runs.services.base import ServiceError, StartWish  # noqa: E402
@@ -127,7 +127,20 @@ class Tour:
             self.sandbox("fail", path_contains=live.external_id, status=403)
             self.post("run_stop", live.pk, token=uuid.uuid4())
             self.post("run_stop", live.pk, token=uuid.uuid4(), reason="enough seen")
+        self.stop_several()
         self.leave_and_queue(Run.objects.filter(account__name="vsts page", status=RunStatus.FINISHED).first())
+
+    def stop_several(self) -> None:
+        """Two at once: one that is refused, one whose answer is lost; and a file of them."""
+        ids = list(Run.objects.filter(status__in=STOPPABLE).values_list("pk", flat=True)[:2])
+        self.get("runs_stop", query=f"?id={ids[0]}")
+        self.post("runs_stop", id=ids)
+        self.sandbox("fail", path_contains=Run.objects.get(pk=ids[0]).external_id, status=403)
+        self.sandbox("lose_answer", path_contains=Run.objects.get(pk=ids[-1]).external_id)
+        token = uuid.uuid4()
+        self.post("runs_stop", token=token, id=ids, stop=ids, reason="enough seen")
+        self.get("runs_stopped", token, query=f"?id={ids[0]},{ids[-1]}&stop={ids[0]},{ids[-1]}")
+        self.post("selection_export", id=ids, format="json")
 
     def entries(self, past: Run) -> dict[str, object]:
         return {**past.start_values, "token": uuid.uuid4(), "reason": "to compare"}

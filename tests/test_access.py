@@ -36,6 +36,9 @@ GET = {
     "run_rows": ALL,
     "run_export": ALL,
     "run_columns": POST_ONLY,
+    "runs_stop": ALL,
+    "runs_stopped": ALL,
+    "selection_export": POST_ONLY,
     "run_page": ALL,
     "run_live": (SIGN_IN, 286, 286, 286),  # the run has ended: stop asking
     "run_errors": ALL,
@@ -80,6 +83,8 @@ POST = {
     "sign_out": (SIGN_IN, 302, 302, 302),
     "me": ALL,
     "run_columns": (SIGN_IN, 302, 302, 302),
+    "runs_stop": INCOMPLETE,
+    "selection_export": (SIGN_IN, 400, 400, 400),
     "run_archive": (SIGN_IN, None, None, None),
     "run_stop": INCOMPLETE,
     "run_start_again": INCOMPLETE,
@@ -121,7 +126,8 @@ def arguments() -> dict[str, dict[str, object]]:
     view = SavedView.objects.create(owner=person, name="Nightlies", shared=True)
     of_view = {name: {"pk": view.pk} for name in ("view_page", "view_save", "view_delete")}
     bare = {"account_list": {}, "account_new": {}}
-    return of_run | of_test | of_account | of_intent | of_view | bare | {"user_page": {"pk": person.pk}}
+    others = {"user_page": {"pk": person.pk}, "runs_stopped": {"token": uuid4()}}
+    return of_run | of_test | of_account | of_intent | of_view | bare | others
 
 
 def answers(method: str, name: str, arguments: dict) -> tuple[int, ...]:

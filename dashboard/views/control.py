@@ -138,15 +138,15 @@ def _land(request: HttpRequest, intent: ControlIntent) -> HttpResponse:
     """To the run that was started; to the intent's own page as long as there is more to say than that."""
     if intent.outcome == IntentOutcome.DONE and intent.run_id:
         messages.success(request, f"Started {intent.run.title}.")
-        return _go(request, reverse("run_page", args=[intent.run_id]))
-    return _go(request, reverse("intent_page", args=[intent.token]))
+        return go(request, reverse("run_page", args=[intent.run_id]))
+    return go(request, reverse("intent_page", args=[intent.token]))
 
 
-def _go(request: HttpRequest, url: str) -> HttpResponse:
+def go(request: HttpRequest, url: str) -> HttpResponse:
     return HttpResponseClientRedirect(url) if request.htmx else redirect(url)
 
 
-def _dialog(request: HttpRequest, template: str, context: dict, status: int = 200) -> HttpResponse:
+def dialog(request: HttpRequest, template: str, context: dict, status: int = 200) -> HttpResponse:
     """The inside of the dialog where HTMX asks for it, else a page around it."""
     in_dialog = bool(request.htmx) and request.htmx.target == "dialog"
     layout = f"components/dialog_{'only' if in_dialog else 'full'}.html"
@@ -177,7 +177,7 @@ def _start_dialog(request: HttpRequest, plan: StartPlan, form: StartForm, refusa
         "health": health_of(plan.account, timezone.now()),
         "requester": actions.shown_name(request.user),
     }
-    return _dialog(request, "control/start.html", context, status=422 if form.errors else 200)
+    return dialog(request, "control/start.html", context, status=422 if form.errors else 200)
 
 
 @dialog_methods
@@ -199,7 +199,7 @@ def run_stop(request: HttpRequest, pk: int) -> HttpResponse:
         messages.info(request, str(sentence))
     else:
         messages.add_message(request, MESSAGE_LEVELS.get(intent.outcome, messages.WARNING), intent.message)
-    return _go(request, reverse("run_page", args=[run.pk]))
+    return go(request, reverse("run_page", args=[run.pk]))
 
 
 def _stop_dialog(request: HttpRequest, run: Run, form: StopForm) -> HttpResponse:
@@ -211,7 +211,7 @@ def _stop_dialog(request: HttpRequest, run: Run, form: StopForm) -> HttpResponse
         "refusal": actions.may_control(request.user, run.account),
         "elapsed": run.duration_s if run.is_ended else (timezone.now() - _began(run)).total_seconds(),
     }
-    return _dialog(request, "control/stop.html", context, status=422 if form.errors else 200)
+    return dialog(request, "control/stop.html", context, status=422 if form.errors else 200)
 
 
 def _began(run: Run) -> datetime:
@@ -262,7 +262,7 @@ def _on_created(request: HttpRequest, token: UUID, act: Callable[..., ControlInt
         intent = act(user=request.user, intent=intent)
     except actions.NotAllowed as sentence:
         messages.error(request, str(sentence))
-        return _go(request, reverse("intent_page", args=[token]))
+        return go(request, reverse("intent_page", args=[token]))
     return _land(request, intent)
 
 

@@ -1,9 +1,11 @@
 """The run list, its live rows, and its export."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, QueryDict, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -172,7 +174,11 @@ def run_export(request: HttpRequest) -> HttpResponse:
     if wanted not in FORMATS or chosen.problem or not form.is_valid():
         problems = form.sentences() or [chosen.problem or f"Runs are exported as {' or '.join(FORMATS)}."]
         return HttpResponseBadRequest("\n".join(problems), content_type="text/plain; charset=utf-8")
-    content_type = FORMATS[wanted]
-    name = f"plimsoll-runs-{timezone.localtime(form.now):%Y%m%d-%H%M}.{wanted}"
+    return file_of(runs_matching(form.filters()), wanted, form.now)
+
+
+def file_of(runs: QuerySet[Run], wanted: str, now: datetime) -> StreamingHttpResponse:
+    """Runs as a download; `wanted` is a key of FORMATS."""
+    name = f"plimsoll-runs-{timezone.localtime(now):%Y%m%d-%H%M}.{wanted}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return StreamingHttpResponse(exported(runs_matching(form.filters()), wanted), content_type, headers=headers)
+    return StreamingHttpResponse(exported(runs, wanted), FORMATS[wanted], headers=headers)
