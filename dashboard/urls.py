@@ -38,6 +38,7 @@ urlpatterns = [
     path("runs/<int:pk>/", run_page.run_page, name="run_page"),
     path("runs/<int:pk>/live/", run_page.run_live, name="run_live"),
     path("runs/<int:pk>/errors/", run_errors.run_errors, name="run_errors"),
+    path("runs/<int:pk>/errors/export/", run_errors.run_errors_export, name="run_errors_export"),
     path("runs/<int:pk>/thresholds/", run_page.run_thresholds, name="run_thresholds"),
     path("runs/<int:pk>/metrics/", run_page.run_metrics, name="run_metrics"),
     path("runs/<int:pk>/messages/", run_page.run_messages, name="run_messages"),

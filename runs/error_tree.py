@@ -6,7 +6,7 @@ Every node says how often it occurred, its share of all errors of the run, and h
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -77,6 +77,7 @@ class Node:
     folded_level: str = ""  # of what is inside an "other": type, subtype or detail
     row: Any = None  # the ErrorRow of a detail
     last_at: datetime | None = None
+    is_new: bool = False  # a detail not in the run before; a branch when all below it are
 
     @property
     def child_words(self) -> str:
@@ -94,6 +95,7 @@ class Totals:
     types: int
     subtypes: int
     details: int
+    new: int  # of the details
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,39 +134,55 @@ class Tree:
         return frozenset(opened)
 
 
-def build(rows: Iterable[ErrorRow], all_occurrences: int | None = None) -> Tree:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which errors are asked for: any of these types, any of these subtypes, with this text, new ones only.
+
+    `known` are the fingerprints of the run that this one is held against; None where there is no such run, and then
+    nothing is new.
+    """
+
+    types: Container[str] = ()
+    subtypes: Container[str] = ()
+    text: str = ""
+    new: bool = False
+    known: Container[str] | None = None
+
+    def __contains__(self, row: ErrorRow) -> bool:
+        """Text is looked for in any case in message, request, test case and scenario."""
+        wanted = self.text.strip().casefold()
+        return (
+            (not self.types or row.type in self.types)
+            and (not self.subtypes or row.subtype in self.subtypes)
+            and (not self.new or is_new(row, self.known))
+            and any(wanted in part.casefold() for part in (row.message, row.request, row.test_case, row.scenario))
+        )
+
+
+def is_new(row: ErrorRow, known: Container[str] | None) -> bool:
+    return known is not None and row.fingerprint not in known
+
+
+def build(rows: Iterable[ErrorRow], all_occurrences: int | None = None, known: Container[str] | None = None) -> Tree:
     """The tree of these rows, the most frequent first, then by name.
 
-    `all_occurrences` is what shares are shares of: give the run's total when `rows` were filtered.
+    `all_occurrences` is what shares are shares of: give the run's total when `rows` were filtered. `known` are the
+    fingerprints of the run that this one is held against, None for no such run.
     """
     by_type: dict[str, dict[str, list[ErrorRow]]] = {}
     for row in rows:
         by_type.setdefault(row.type, {}).setdefault(row.subtype, []).append(row)
     shown = sum(row.occurrences for subtypes in by_type.values() for found in subtypes.values() for row in found)
     whole = shown if all_occurrences is None else all_occurrences
-    types = [_type_node(name, subtypes, whole) for name, subtypes in by_type.items()]
+    types = [_type_node(name, subtypes, whole, known) for name, subtypes in by_type.items()]
     totals = Totals(
         occurrences=shown,
         types=len(by_type),
         subtypes=sum(len(subtypes) for subtypes in by_type.values()),
         details=sum(len(found) for subtypes in by_type.values() for found in subtypes.values()),
+        new=sum(is_new(row, known) for subtypes in by_type.values() for found in subtypes.values() for row in found),
     )
     return Tree(nodes=_folded(types, "", whole), totals=totals, all_occurrences=whole)
-
-
-def filtered(rows: Iterable[ErrorRow], *, type: str = "", subtype: str = "", text: str = "") -> list[ErrorRow]:
-    """The rows of this type and subtype with `text` (in any case) in message, request, test case or scenario."""
-    wanted = text.strip().casefold()
-    return [
-        row
-        for row in rows
-        if (not type or row.type == type)
-        and (not subtype or row.subtype == subtype)
-        and (
-            not wanted
-            or any(wanted in part.casefold() for part in (row.message, row.request, row.test_case, row.scenario))
-        )
-    ]
 
 
 def split_request(request: str) -> tuple[str, str]:
@@ -183,13 +201,13 @@ def short_address(address: str) -> str:
     return (found[1] or "/") if found else address
 
 
-def _type_node(name: str, subtypes: dict[str, list[ErrorRow]], whole: int) -> Node:
+def _type_node(name: str, subtypes: dict[str, list[ErrorRow]], whole: int, known: Container[str] | None) -> Node:
     key = type_fingerprint(name)
-    children = [_subtype_node(name, subtype, found, whole) for subtype, found in subtypes.items()]
+    children = [_subtype_node(name, subtype, found, whole, known) for subtype, found in subtypes.items()]
     return _branch("type", key, name, children, whole)
 
 
-def _subtype_node(type: str, name: str, rows: list[ErrorRow], whole: int) -> Node:
+def _subtype_node(type: str, name: str, rows: list[ErrorRow], whole: int, known: Container[str] | None) -> Node:
     details = [
         Node(
             level="detail",
@@ -199,6 +217,7 @@ def _subtype_node(type: str, name: str, rows: list[ErrorRow], whole: int) -> Nod
             share=_share(row.occurrences, whole),
             row=row,
             last_at=row.last_at,
+            is_new=is_new(row, known),
         )
         for row in rows
     ]
@@ -216,6 +235,7 @@ def _branch(level: Level, key: str, name: str, children: list[Node], whole: int)
         children=_folded(children, key, whole),
         child_count=len(children),
         last_at=_latest(children),
+        is_new=all(child.is_new for child in children),
     )
 
 
@@ -238,6 +258,7 @@ def _folded(siblings: list[Node], parent: str, whole: int) -> tuple[Node, ...]:
         child_count=len(rare),
         folded_level=rare[0].level,
         last_at=_latest(rare),
+        is_new=all(node.is_new for node in rare),
     )
     return (*kept, other)
 

@@ -3,7 +3,7 @@
 import csv
 import json
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from django.db.models import QuerySet
@@ -37,7 +37,12 @@ _CHUNK = 1000
 def exported(runs: QuerySet[Run], wanted: str) -> Iterator[str]:
     """The text of the file, in pieces; `wanted` is a key of FORMATS. Oldest first."""
     rows = (record(run) for run in runs.for_list().order_by("created_at", "id").iterator(_CHUNK))
-    return _json(rows) if wanted == "json" else _csv(rows)
+    return as_text(KEYS, rows, wanted)
+
+
+def as_text(keys: Sequence[str], rows: Iterable[dict[str, object]], wanted: str) -> Iterator[str]:
+    """Rows that have these keys as the text of a file, in pieces; `wanted` is a key of FORMATS."""
+    return _json(rows) if wanted == "json" else _csv(keys, rows)
 
 
 def record(run: Run) -> dict[str, object]:
@@ -90,14 +95,14 @@ class _Line:
         return line
 
 
-def _csv(rows: Iterator[dict[str, object]]) -> Iterator[str]:
+def _csv(keys: Sequence[str], rows: Iterable[dict[str, object]]) -> Iterator[str]:
     writer = csv.writer(_Line(), lineterminator="\r\n")
-    yield writer.writerow(KEYS)
+    yield writer.writerow(keys)
     for row in rows:
         yield writer.writerow([safe_cell(value) for value in row.values()])
 
 
-def _json(rows: Iterator[dict[str, object]]) -> Iterator[str]:
+def _json(rows: Iterable[dict[str, object]]) -> Iterator[str]:
     yield "["
     separator = "\n"
     for row in rows:

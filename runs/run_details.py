@@ -51,12 +51,6 @@ def error_detail(run: Run, fingerprint: str) -> RunError | None:
     return run.runerrors.filter(fingerprint=fingerprint).first()
 
 
-def seen_before(run: Run, fingerprint: str) -> tuple[Run | None, int]:
-    """The first run of the same test that had this error, and how many runs had it."""
-    found = Run.objects.filter(load_test=run.load_test_id, runerrors__fingerprint=fingerprint)
-    return found.select_related("load_test").order_by("created_at", "pk").first(), found.count()
-
-
 def latest_stop(run: Run) -> ControlIntent | None:
     """The last time somebody asked here to stop this run."""
     return run.intents.filter(kind=IntentKind.STOP).order_by("-created_at").first()

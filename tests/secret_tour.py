@@ -187,6 +187,8 @@ class Tour:
         for run in self.one_of_each_kind():
             for tab in RUN_TABS:
                 self.get(f"run_{tab}", run.pk)
+            for kind in ("csv", "json"):
+                self.get("run_errors_export", run.pk, query=f"?format={kind}")
         for load_test in LoadTest.objects.all():
             self.get("test_page", load_test.pk)
         self.get("test_list")

@@ -42,6 +42,7 @@ GET = {
     "run_page": ALL,
     "run_live": (SIGN_IN, 286, 286, 286),  # the run has ended: stop asking
     "run_errors": ALL,
+    "run_errors_export": ALL,
     "run_thresholds": ALL,
     "run_metrics": ALL,
     "run_messages": ALL,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from runs.error_tree import build, filtered, fingerprint, short_address, split_request
+from runs.error_tree import Wanted, build, fingerprint, short_address, split_request
 
 
 @dataclass
@@ -41,6 +41,10 @@ ROWS = [
 
 def names(nodes):
     return [(node.name, node.occurrences) for node in nodes]
+
+
+def matching(**wanted):
+    return [row for row in ROWS if row in Wanted(**wanted)]
 
 
 def details_of(tree):
@@ -165,10 +169,18 @@ def test_a_branch_ends_when_its_latest_child_did():
     assert tree.nodes[1].last_at is None
 
 
-def test_filter_by_type_and_subtype():
-    assert len(filtered(ROWS, type="HttpError")) == 3
-    assert [row.occurrences for row in filtered(ROWS, type="HttpError", subtype="500 - InternalServerError")] == [471]
-    assert filtered(ROWS, type="httperror") == []
+def test_filter_by_any_of_several_types_and_subtypes():
+    assert len(matching(types=("HttpError",))) == 3
+    assert len(matching(types=("HttpError", "RequestError"))) == 4
+    found = matching(types=("HttpError",), subtypes=("500 - InternalServerError", "request timeout"))
+    assert [row.occurrences for row in found] == [471]
+    assert matching(types=("httperror",)) == []
+
+
+def test_only_what_the_other_run_did_not_have_is_new():
+    known = {row.fingerprint for row in ROWS[1:]}
+    assert matching(new=True, known=known) == [ROWS[0]]
+    assert matching(new=True, known=None) == []
 
 
 @pytest.mark.parametrize(
@@ -176,13 +188,35 @@ def test_filter_by_type_and_subtype():
     [("UPSTREAM", 2), ("/checkout", 2), ("place order", 1), ("peak", 1), ("  timeout ", 1), ("", 4), ("nothing", 0)],
 )
 def test_filter_by_text_looks_at_message_request_test_case_and_scenario(text, found):
-    assert len(filtered(ROWS, text=text)) == found
+    assert len(matching(text=text)) == found
 
 
 def test_a_filtered_tree_keeps_its_shares_of_the_whole_run():
-    tree = build(filtered(ROWS, text="pool"), all_occurrences=6725)
+    tree = build(matching(text="pool"), all_occurrences=6725)
     assert tree.nodes[0].share == pytest.approx(471 / 6725)
     assert (tree.totals.occurrences, tree.all_occurrences) == (471, 6725)
+
+
+def test_a_branch_is_new_when_all_below_it_are():
+    known = {ROWS[1].fingerprint}
+    http, request_error = build(ROWS, known=known).nodes
+    assert (http.is_new, request_error.is_new) == (False, True)
+    unavailable, internal = http.children
+    assert (unavailable.is_new, internal.is_new) == (False, True)
+    assert [detail.is_new for detail in unavailable.children] == [False, True]
+    assert build(ROWS, known=known).totals.new == 3
+
+
+def test_without_a_run_to_hold_it_against_nothing_is_new():
+    tree = build(ROWS)
+    assert not any(node.is_new for node in tree.walk())
+    assert tree.totals.new == 0
+
+
+def test_rare_details_fold_into_a_new_other_when_all_of_them_are_new():
+    rows = [Row("E", "s", 1000, "big"), Row("E", "s", 1, "one"), Row("E", "s", 2, "two")]
+    other = build(rows, known={rows[0].fingerprint}).nodes[0].children[0].children[1]
+    assert (other.level, other.is_new) == ("other", True)
 
 
 def test_the_path_to_a_detail_leads_through_its_type_and_subtype():

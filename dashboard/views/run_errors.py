@@ -1,228 +1,259 @@
-"""The error tree of a run, its filters, and the pane that shows one node of it."""
+"""The error tree of a run, as a tree or a list, its filters, the pane that shows one node of it, and the file of it."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from functools import cached_property
 from urllib.parse import urlencode
 
 from django import forms
 from django.core.paginator import Page, Paginator
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
 from dashboard import seen, words
-from dashboard.templatetags.run_page import share_words
-from dashboard.views.run_head import Head, find_run, head_of, viewers
+from dashboard.error_pane import Pane, pane_of
+from dashboard.error_rows import FIRST_SEEN_UP_TO, PER_BRANCH, PRINTED, branch_rows, list_rows, opened, tree_rows
+from dashboard.views.run_head import find_run, head_of, viewers
 from runs import run_details
-from runs.error_tree import Node, Tree, build, filtered, short_address, split_request
+from runs.comparison import previous_comparable
+from runs.error_export import exported
+from runs.error_tree import Tree, Wanted, build
+from runs.export import FORMATS
+from runs.first_seen import known_before
 from runs.models import Run, RunError
 
-PER_BRANCH = 100
-# Trees up to these sizes come whole, or even opened; larger ones bring a branch when it is opened.
-WHOLE_UP_TO = 200
-OPEN_UP_TO = 20
+
+class Names(forms.Field):
+    """Names of types or subtypes, any of them; what is too long to be one is none."""
+
+    widget = forms.MultipleHiddenInput
+
+    def to_python(self, value: Sequence[str] | None) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name for name in value or () if name and len(name) <= 300))
+
+
+class Toggled(Names):
+    """What was pressed an odd number of times: the second press takes the first back."""
+
+    def to_python(self, value: Sequence[str] | None) -> tuple[str, ...]:
+        pressed = list(value or ())
+        return tuple(name for name in super().to_python(pressed) if pressed.count(name) % 2)
 
 
 class ErrorFilter(forms.Form):
-    text = forms.CharField(required=False, max_length=200, label="Filter errors")
-    type = forms.CharField(required=False, max_length=300)
-    subtype = forms.CharField(required=False, max_length=300)
+    """What the address asks for. What cannot be a filter is none."""
 
-    def values(self) -> dict[str, str]:
-        """The filters that are set; what cannot be one is none."""
+    text = forms.CharField(required=False, max_length=200)
+    type = Names(required=False)
+    subtype = Names(required=False)
+    new = forms.BooleanField(required=False)
+    layout = forms.CharField(required=False)
+    open = forms.CharField(required=False, max_length=8000)
+    toggle = Toggled(required=False)
+
+    def values(self) -> dict[str, object]:
         self.is_valid()
         return {name: value for name, value in self.cleaned_data.items() if value}
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A node as the page shows it. `rows` is None where its children are brought when it is opened."""
-
-    node: Node
-    level: int
-    is_open: bool
-    rows: Sequence["Row"] | None
-    more: int  # children beyond the first page of them
-    method: str
-    place: str
-    text: str
-    last: str
-    last_title: str
-
-    @property
-    def percent(self) -> str:
-        return share_words(self.node.share)
-
-
-@dataclass(frozen=True, slots=True)
-class Pane:
-    """One node in full. `error` is its row with the stack trace when the node is a detail."""
-
-    node: Node
-    path: Sequence[Node]
-    error: RunError | None
-    method: str
-    address: str
-    title: str
-    percent: str
-    first_run: Run | None
-    run_count: int
-
-
-@require_safe
-@viewers
-def run_errors(request: HttpRequest, pk: int) -> HttpResponse:
-    """The tree, one branch of it (`?branch=`) or one node in the pane (`?node=`); for HTMX only the part asked for."""
-    run = find_run(pk)
-    seen.opened(request, run)
-    form = ErrorFilter(request.GET)
-    filters = form.values()
-    rows = run_details.error_rows(run)
-    tree = build(filtered(rows, **filters), sum(row.occurrences for row in rows))
-    target = request.htmx.target if request.htmx else ""
-    pane = _pane(run, tree, request.GET.get("node", ""))
-    view = _View(run, tree, filters)
-    if target == "error-pane":
-        response = render(request, "runs/errors_pane.html", {"pane": pane, "run": run, "view": view})
-    elif branch := request.GET.get("branch"):
-        response = _branch(request, view, branch)
-    else:
-        opened = view.opened(pane)
-        context = {"rows": view.rows(tree.nodes, 1, opened), "pane": pane, "facets": _facets(rows, filters)}
-        response = _page(request, view, context | {"form": form})
-    patch_vary_headers(response, ["HX-Request", "HX-Target"])
-    return response
-
-
-@dataclass(frozen=True, slots=True)
-class _View:
-    """A tree under its filters, and the addresses inside it."""
+@dataclass
+class ErrorsOf:
+    """The errors of a run under an address, and the addresses inside it. Read once per request."""
 
     run: Run
-    tree: Tree
-    filters: dict[str, str]
+    asked: Mapping[str, object]
+    branch: str = ""
 
-    @property
+    @cached_property
+    def rows(self) -> list[RunError]:
+        return run_details.error_rows(self.run)
+
+    @cached_property
+    def previous(self) -> Run | None:
+        return previous_comparable(self.run)
+
+    @cached_property
+    def known(self) -> frozenset[str] | None:
+        return known_before(self.previous)
+
+    @cached_property
+    def requests(self) -> float | None:
+        return run_details.run_numbers(self.run).get("count")
+
+    def wanted(self, without: str = "") -> Wanted:
+        """The filters, all but one."""
+        chosen = {name: value for name, value in self.asked.items() if name != without}
+        return Wanted(
+            types=chosen.get("type", ()),
+            subtypes=chosen.get("subtype", ()),
+            text=chosen.get("text", ""),
+            new=chosen.get("new", False),
+            known=self.known,
+        )
+
+    @cached_property
+    def tree(self) -> Tree:
+        wanted = self.wanted()
+        total = sum(row.occurrences for row in self.rows)
+        return build((row for row in self.rows if row in wanted), total, self.known)
+
+    @cached_property
     def has_times(self) -> bool:
         """A column that nobody can fill is not shown."""
         return any(node.last_at for node in self.tree.nodes)
 
     @property
-    def query(self) -> str:
-        """The filters as the beginning of a query: "?type=…&", or "?"."""
-        return f"?{urlencode(self.filters)}&" if self.filters else "?"
+    def too_large_for_first_seen(self) -> bool:
+        """Whether branches do not say since when they are known."""
+        return self.tree.totals.details > FIRST_SEEN_UP_TO
+
+    @property
+    def is_list(self) -> bool:
+        return self.asked.get("layout") == "list"
+
+    @property
+    def rate(self) -> float | None:
+        """Errors per request, where that is a share."""
+        all_errors = self.tree.all_occurrences
+        return all_errors / self.requests if self.requests and all_errors <= self.requests else None
+
+    @property
+    def nothing_failed(self) -> str:
+        """What is said where there are no errors, with what is known of the run."""
+        of = f" in {words.number(self.requests)} requests" if self.requests else ""
+        return f"No request, check or script failed{of}."
 
     @property
     def url(self) -> str:
         return reverse("run_errors", args=[self.run.pk])
 
-    def opened(self, pane: Pane | None) -> set[str]:
-        """What is open at first: all of a small tree, else down to the first real split; and the way to the node."""
-        opened = set(self.tree.first_split())
-        if self.tree.totals.details <= OPEN_UP_TO:
-            opened |= {node.fingerprint for node in self.tree.walk() if node.level != "other"}
-        return opened | ({node.fingerprint for node in pane.path} if pane else set())
+    @property
+    def filters(self) -> list[tuple[str, object]]:
+        """The filters as pairs of a query."""
+        pairs = []
+        for name in ("text", "type", "subtype", "new"):
+            value = self.asked.get(name, ())
+            pairs += [(name, each) for each in value] if isinstance(value, tuple) else [(name, value)]
+        return [(name, 1 if value is True else value) for name, value in pairs if value]
 
-    def rows(self, nodes: Iterable[Node], level: int, opened: Collection[str]) -> list[Row]:
-        whole = self.tree.totals.details <= WHOLE_UP_TO
-        return [self._row(node, level, opened, whole) for node in nodes]
+    @property
+    def filter_count(self) -> int:
+        return len({name for name, _ in self.filters})
 
-    def _row(self, node: Node, level: int, opened: Collection[str], whole: bool) -> Row:
-        is_open = node.fingerprint in opened
-        # A node that is looked at is shown even where it stands beyond the first page of its siblings.
-        first = [child for i, child in enumerate(node.children) if i < PER_BRANCH or child.fingerprint in opened]
-        method, place, text = _names(node)
-        return Row(
-            node=node,
-            level=level,
-            is_open=is_open,
-            rows=self.rows(first, level + 1, opened) if whole or is_open else None,
-            more=max(0, len(node.children) - PER_BRANCH),
-            method=method,
-            place=place,
-            text=text,
-            last=_since(self.run, node.last_at),
-            last_title=words.absolute(node.last_at) if node.last_at else "",
+    @property
+    def layout(self) -> list[tuple[str, object]]:
+        return [("layout", "list")] if self.is_list else []
+
+    @property
+    def query(self) -> str:
+        """Filters and layout as the beginning of a query: "?type=…&", or "?"."""
+        return _query(self.filters + self.layout)
+
+    @property
+    def filter_query(self) -> str:
+        return _query(self.filters)
+
+    @property
+    def state(self) -> list[tuple[str, object]]:
+        """Everything but what is chosen, for the form that opens and closes branches without JavaScript."""
+        held = [("branch", self.branch)] if self.branch else []
+        is_open = [("open", self.asked["open"])] if "open" in self.asked else []
+        return self.filters + held + is_open + [("toggle", name) for name in self.asked.get("toggle", ())]
+
+    def opened(self, pane: Pane | None) -> frozenset[str]:
+        path = (*pane.path, pane.node) if pane else ()
+        return opened(self.tree, self.asked.get("open", ""), self.asked.get("toggle", ()), path)
+
+    def facets(self) -> list[dict[str, object]]:
+        """Types and subtypes with how often each occurred under the other filters, and the chosen ones in any case."""
+        found = []
+        for name, label in (("type", "Type"), ("subtype", "Subtype")):
+            wanted, chosen = self.wanted(without=name), self.asked.get(name, ())
+            counts = dict.fromkeys(chosen, 0)
+            for row in self.rows:
+                if row in wanted and (value := getattr(row, name)):
+                    counts[value] = counts.get(value, 0) + row.occurrences
+            options = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+            found.append({"name": name, "label": label, "options": options, "chosen": chosen})
+        return found
+
+    def new_count(self) -> int:
+        """How many details *New only* would show."""
+        if self.known is None:
+            return 0
+        wanted = self.wanted(without="new")
+        return sum(row.fingerprint not in self.known and row in wanted for row in self.rows)
+
+
+@require_safe
+@viewers
+def run_errors(request: HttpRequest, pk: int) -> HttpResponse:
+    """The tree or (`?layout=list`) the list, one branch (`?branch=`), or one node in the pane (`?node=`).
+
+    HTMX gets only the part it asks for.
+    """
+    errors = ErrorsOf(find_run(pk), ErrorFilter(request.GET).values(), request.GET.get("branch", ""))
+    seen.opened(request, errors.run)
+    pane = pane_of(errors.run, errors.tree, request.GET.get("node", ""), errors.requests)
+    if request.htmx and request.htmx.target == "error-pane":
+        response = render(request, "runs/errors_pane.html", {"view": errors, "run": errors.run, **_pane(request, pane)})
+    elif errors.branch:
+        response = _branch(request, errors, pane)
+    elif errors.is_list:
+        details = sorted(
+            (node for node in errors.tree.walk() if node.level == "detail"),
+            key=lambda node: (-node.occurrences, node.name.casefold(), node.fingerprint),
         )
+        page = Paginator(details, PER_BRANCH).get_page(request.GET.get("page"))
+        rows = list_rows(errors.run, errors.tree, page.object_list)
+        response = _page(request, errors, pane, rows=rows, page=page)
+    else:
+        response = _page(request, errors, pane, rows=tree_rows(errors.run, errors.tree, errors.opened(pane)))
+    patch_vary_headers(response, ["HX-Request", "HX-Target"])
+    return response
 
 
-def _branch(request: HttpRequest, view: _View, fingerprint: str) -> HttpResponse:
+@require_safe
+@viewers
+def run_errors_export(request: HttpRequest, pk: int) -> HttpResponse:
+    """The errors under the tab's filters as a file: `format=csv` or `json`, streamed."""
+    file_format = request.GET.get("format", "csv")
+    if file_format not in FORMATS:
+        return HttpResponseBadRequest(f"Errors are exported as {' or '.join(FORMATS)}.", content_type="text/plain")
+    errors = ErrorsOf(find_run(pk), ErrorFilter(request.GET).values())
+    name = f"plimsoll-errors-of-run-{pk}-{timezone.localtime():%Y%m%d-%H%M}.{file_format}"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    text = exported(errors.run, errors.wanted(), file_format)
+    return StreamingHttpResponse(text, FORMATS[file_format], headers=headers)
+
+
+def _branch(request: HttpRequest, errors: ErrorsOf, pane: Pane | None) -> HttpResponse:
     """The children of one node, page by page: rows for an opened branch, or a page of their own without JavaScript."""
-    path = view.tree.path_to(fingerprint)
+    path = errors.tree.path_to(errors.branch)
     if not path:
         raise Http404("No such branch in this tree.")
     page: Page = Paginator(path[-1].children, PER_BRANCH).get_page(request.GET.get("page"))
-    context = {
-        "rows": view.rows(page.object_list, len(path) + 1 if request.htmx else 1, frozenset()),
-        "branch": path[-1],
-        "page": page,
-        "path": path,
-    }
+    is_open = errors.opened(pane) - {node.fingerprint for node in path} if not request.htmx else frozenset()
+    rows = branch_rows(errors.run, errors.tree, path, page.number, is_open)
     if request.htmx:
-        return render(request, "runs/errors_rows.html", {"view": view, "run": view.run, **context})
-    return _page(request, view, context)
+        return render(request, "runs/errors_rows.html", {"view": errors, "rows": rows})
+    return _page(request, errors, pane, rows=rows, branch=path[-1], path=path, page=page)
 
 
-def _page(request: HttpRequest, view: _View, context: dict[str, object]) -> HttpResponse:
-    head: Head = head_of(view.run, request.user, "errors")
-    return render(request, "runs/errors.html", {"head": head, "run": view.run, "view": view, **context})
+def _page(request: HttpRequest, errors: ErrorsOf, pane: Pane | None, **context: object) -> HttpResponse:
+    head = head_of(errors.run, request.user, "errors")
+    shared = {"head": head, "run": errors.run, "view": errors, "printed": PRINTED, **_pane(request, pane)}
+    return render(request, "runs/errors.html", {**shared, **context})
 
 
-def _pane(run: Run, tree: Tree, fingerprint: str) -> Pane | None:
-    path = tree.path_to(fingerprint) if fingerprint else ()
-    if not path:
-        return None
-    node = path[-1]
-    error = run_details.error_detail(run, fingerprint) if node.level == "detail" else None
-    method, address = split_request(error.request) if error else ("", "")
-    first_run, run_count = run_details.seen_before(run, fingerprint) if error else (None, 0)
-    return Pane(
-        node=node,
-        path=path[:-1],
-        error=error,
-        method=method,
-        address=address,
-        title=node.name,
-        percent=share_words(node.share),
-        first_run=first_run,
-        run_count=run_count,
-    )
+def _pane(request: HttpRequest, pane: Pane | None) -> dict[str, object]:
+    link = f"{request.path}?node={pane.node.fingerprint}" if pane else ""
+    return {"pane": pane, "link": request.build_absolute_uri(link)}
 
 
-def _names(node: Node) -> tuple[str, str, str]:
-    """Method, place and text of a row: a detail shows its request's path, and its message unless that is the same."""
-    if node.level != "detail":
-        return "", "", node.name
-    method, address = split_request(node.row.request)
-    place = short_address(address)
-    text = node.row.message if node.row.message != node.row.request else ""
-    if not place and not text:
-        text = node.row.test_case or node.name
-    return method, place, text[:300]
-
-
-def _facets(rows: Sequence[RunError], filters: dict[str, str]) -> dict[str, list[tuple[str, int]]]:
-    """Types, and the subtypes of the chosen one, with how often each occurred."""
-    types: dict[str, int] = {}
-    subtypes: dict[str, int] = {}
-    for row in rows:
-        types[row.type] = types.get(row.type, 0) + row.occurrences
-        if filters.get("type", row.type) == row.type:
-            subtypes[row.subtype] = subtypes.get(row.subtype, 0) + row.occurrences
-    return {
-        "type": sorted(types.items(), key=lambda item: (-item[1], item[0])),
-        "subtype": sorted(subtypes.items(), key=lambda item: (-item[1], item[0])),
-    }
-
-
-def _since(run: Run, moment: datetime | None) -> str:
-    """Time since the load began, or the time of day where that is not known; "" for no time."""
-    if moment is None:
-        return ""
-    begin = run.load_started_at or run.started_at
-    if begin and moment >= begin:
-        return words.clock((moment - begin).total_seconds())
-    return words.relative(moment)
+def _query(pairs: Sequence[tuple[str, object]]) -> str:
+    return f"?{urlencode(pairs)}&" if pairs else "?"

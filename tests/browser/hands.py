@@ -56,6 +56,25 @@ def change(model: str, where: dict[str, Any], **values: Any) -> int:
     return import_string(f"runs.models.{model}").objects.filter(**where).update(**values)
 
 
+def add_errors(run: int, type: str, subtype: str, count: int) -> None:
+    """So many distinct details below a run, each ten times."""
+    from runs.error_tree import fingerprint
+    from runs.models import RunError
+
+    messages = [f"{type} {number:05}" for number in range(count)]
+    RunError.objects.bulk_create(
+        RunError(
+            run_id=run,
+            type=type,
+            subtype=subtype,
+            message=message,
+            occurrences=10,
+            fingerprint=fingerprint(type, subtype, message),
+        )
+        for message in messages
+    )
+
+
 def end_session(key: str) -> None:
     """As if it had run out."""
     from django.contrib.sessions.models import Session
@@ -63,7 +82,13 @@ def end_session(key: str) -> None:
     Session.objects.get(session_key=key).delete()
 
 
-TASKS: dict[str, Callable[..., Any]] = {"sync": sync, "rows": rows, "change": change, "end_session": end_session}
+TASKS: dict[str, Callable[..., Any]] = {
+    "sync": sync,
+    "rows": rows,
+    "change": change,
+    "add_errors": add_errors,
+    "end_session": end_session,
+}
 
 # What anything else prints goes to stderr, so that answers stand alone.
 _answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
