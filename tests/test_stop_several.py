@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from html import unescape
 from uuid import uuid4
 
 import pytest
@@ -124,11 +125,22 @@ def test_all_that_the_filters_find_is_meant_beyond_the_page(operator, load_test)
         live(load_test, number, RunStatus.QUEUED)
     live(load_test, 99)
     without = Run.objects.get(number=7)
-    said = text_of(operator.post(URL, {"all": "1", "filters": "status=queued&sort=name", "without": "x"}))
+    said = text_of(operator.post(URL, {"all": "1", "filters": "status=queued", "without": "x"}))
     assert "Those are no runs of the list" in said
     said = text_of(operator.post(URL, {"all": "1", "filters": "status=queued", "without": without.pk}))
     assert "Stop 59 runs?" in said
     assert "Those that match Status is Queued, but 1 you took out, at 13:32:00 UTC. Runs that start later are" in said
+
+
+def test_a_selection_under_a_view_or_what_is_unseen_is_that_and_no_more(operator, load_test):
+    live(load_test, 1)
+    failed = make_run(load_test, 2, result=RunResult.FAILED)
+    html = operator.get("/runs/?view=failed").content.decode()
+    filters = unescape(re.search(r'name="filters" value="([^"]*)"', html).group(1))
+    back = unescape(re.search(r'name="back" value="([^"]*)"', html).group(1))
+    page = operator.post(URL, {"all": "1", "filters": filters, "back": back})
+    assert [line.partition("#")[2].split()[0] for line in lines(page)] == [failed.shown_number]
+    assert f'href="/runs/?{back}"' in page.content.decode()
 
 
 def test_more_than_one_press_takes_is_said(operator, load_test, monkeypatch, fake):

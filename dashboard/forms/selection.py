@@ -31,16 +31,24 @@ class IdsField(forms.Field):
 
 
 class SelectionForm(forms.Form):
-    """`id`: the runs meant. With `all` it is every run that `filters` (a list's address) finds, but `without`."""
+    """`id`: the runs meant. With `all` it is every run that `filters` (of a list, not its view) find, but `without`.
+
+    `back` is the query of the list's address. `seen`: as for `RunFilterForm`.
+    """
 
     id = IdsField(required=False)
     without = IdsField(required=False)
     all = forms.BooleanField(required=False)
     filters = forms.CharField(required=False, max_length=8000)
+    back = forms.CharField(required=False, max_length=8000)
+
+    def __init__(self, data: QueryDict, *, seen: QuerySet | None = None):
+        super().__init__(data)
+        self.seen = seen
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
-        self.list_form = RunFilterForm(QueryDict(cleaned.get("filters", "")))
+        self.list_form = RunFilterForm(QueryDict(cleaned.get("filters", "")), seen=self.seen)
         if cleaned.get("all") and not self.list_form.is_valid():
             for sentence in self.list_form.sentences():
                 self.add_error(None, sentence)
@@ -63,7 +71,7 @@ class StopSeveralForm(TokenForm):
 
     id = IdsField(required=False)
     stop = IdsField(required=False)
-    filters = forms.CharField(required=False, max_length=8000)
+    back = forms.CharField(required=False, max_length=8000)
 
     def __init__(self, data: Any = None, reason: str = ""):
         super().__init__(data, auto_id="stop_%s", reason=reason)

@@ -15,8 +15,9 @@ from django.views.decorators.http import require_POST, require_safe
 from dashboard.forms.selection import SelectionForm, StopSeveralForm
 from dashboard.intent_ends import End, end_of
 from dashboard.run_address import Address, tokens
+from dashboard.seen import seen_by
 from dashboard.views.control import dialog, dialog_methods, go, viewers
-from dashboard.views.runs import file_of
+from dashboard.views.runs import file_of, list_url
 from runs.choices import IntentOutcome
 from runs.export import FORMATS
 from runs.models import ControlIntent, Run
@@ -35,8 +36,8 @@ def runs_stop(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied
     if "token" in request.POST:
         return _stop(request)
-    form = SelectionForm(request.POST if request.method == "POST" else request.GET)
-    query = form.data.get("filters", "")
+    form = SelectionForm(request.POST if request.method == "POST" else request.GET, seen=seen_by(request.user))
+    query = form.data.get("back", "")
     if not form.is_valid():
         status = 422 if request.method == "POST" else 200
         return dialog(request, "control/stop_several.html", {"problems": form.sentences(), **_back(query)}, status)
@@ -59,18 +60,18 @@ def _show(request: HttpRequest, plan: Plan, form: StopSeveralForm, query: str, m
 
 
 def _back(query: str) -> dict[str, str]:
-    return {"query": query, "list_url": Address.of(QueryDict(query)).url}
+    return {"query": query, "list_url": list_url(QueryDict(query))}
 
 
 def _stop(request: HttpRequest) -> HttpResponse:
     form = StopSeveralForm(request.POST)
-    query = request.POST.get("filters", "")
+    query = request.POST.get("back", "")
     if not form.is_valid():
         shown = Run.objects.filter(pk__in=form.cleaned_data.get("id", ()))
         return _show(request, plan_of(shown, timezone.now()), form, query, {})
     wanted = form.cleaned_data
     stop_several(user=request.user, run_ids=wanted["stop"], reason=wanted["reason"], press=wanted["token"])
-    ids = {"id": ",".join(map(str, wanted["id"])), "stop": ",".join(map(str, wanted["stop"])), "filters": query}
+    ids = {"id": ",".join(map(str, wanted["id"])), "stop": ",".join(map(str, wanted["stop"])), "back": query}
     return go(request, f"{reverse('runs_stopped', args=[wanted['token']])}?{urlencode(ids)}")
 
 
@@ -104,7 +105,7 @@ def runs_stopped(request: HttpRequest, token: UUID) -> HttpResponse:
         "not_asked": [line.run for line in outcomes if line.not_asked],
         "polls": any(line.end.polls for line in outcomes),
         "poll_url": f"{request.path}?{address.urlencode()}",
-        **_back(request.GET.get("filters", "")),
+        **_back(request.GET.get("back", "")),
     }
     return render(request, "control/_stopped.html" if polled else "control/stopped.html", context)
 
@@ -134,7 +135,7 @@ def _outcome(run: Run, intent: ControlIntent | None, wanted: bool) -> Outcome:
 @viewers
 def selection_export(request: HttpRequest) -> HttpResponse:
     """The selected runs as a file: `format=csv` or `json`, streamed, whatever their number."""
-    form = SelectionForm(request.POST)
+    form = SelectionForm(request.POST, seen=seen_by(request.user))
     wanted = request.POST.get("format", "csv")
     if wanted not in FORMATS or not form.is_valid():
         problems = form.sentences() or [f"Runs are exported as {' or '.join(FORMATS)}."]

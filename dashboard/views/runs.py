@@ -8,6 +8,7 @@ from django.contrib.auth.decorators import permission_required
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, QueryDict, StreamingHttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
@@ -160,7 +161,14 @@ def run_columns_save(request: HttpRequest) -> HttpResponse:
         form.save()
     else:
         messages.error(request, "Those columns are none of the run list. Open the menu again and choose there.")
-    return redirect(Address.of(QueryDict(request.POST.get("query", ""))).without("cols").url)
+    query = QueryDict(request.POST.get("query", ""), mutable=True)
+    query.pop("cols", None)
+    return redirect(list_url(query))
+
+
+def list_url(query: QueryDict) -> str:
+    """The run list at an address that it had given away itself."""
+    return reverse("run_list") + (f"?{query.urlencode(safe='!:,')}" if query else "")
 
 
 @require_safe
