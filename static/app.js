@@ -123,14 +123,27 @@ function failure({ xhr, requestConfig }) {
 }
 
 function say(text, kind = "info") {
-  const message = document.createElement("div");
-  message.className = `message is-${kind}`;
-  message.append(Object.assign(document.createElement("span"), { textContent: text }));
+  const message = document.getElementById("says").content.querySelector(`.is-${kind}`).cloneNode(true);
+  message.querySelector("span").textContent = text;
   // What is behind an open dialog is neither seen nor read out.
   const within = document.querySelector("dialog[open] .dialog-body");
   if (within) message.setAttribute("role", "alert");
   (within || document.getElementById("messages")).append(message);
-  if (kind === "info") setTimeout(() => message.remove(), 6000);
+  fade(message);
 }
 
-for (const message of document.querySelectorAll(".message[data-fades]")) setTimeout(() => message.remove(), 6000);
+// Good news goes by itself, unless somebody points at it or is in it; the rest stays until it is dismissed.
+function fade(message) {
+  if (!message.hasAttribute("data-fades")) return;
+  let timer;
+  const hold = () => clearTimeout(timer);
+  const go = () => {
+    hold();
+    if (!message.matches(":hover, :focus-within")) timer = setTimeout(() => message.remove(), 6000);
+  };
+  for (const name of ["pointerenter", "focusin"]) message.addEventListener(name, hold);
+  for (const name of ["pointerleave", "focusout"]) message.addEventListener(name, () => setTimeout(go));
+  go();
+}
+
+for (const message of document.querySelectorAll("#messages > .message")) fade(message);

@@ -385,3 +385,22 @@ def test_sync_now_says_why_it_cannot(client, admin, account, columns, sentence):
     html = client.post(reverse("account_sync", args=[account.slug]), follow=True).content.decode()
     assert sentence in html
     assert SyncState.objects.get(account=account).due_at is None
+
+
+@pytest.mark.parametrize("back", ["", "no-such-account", "\0"])
+def test_a_sync_asked_for_in_the_list_comes_back_to_the_list(client, admin, account, back):
+    assert client.post(f"{page_of(account)}sync/", {"back": back})["Location"] == "/accounts/"
+
+
+def test_a_sync_asked_for_on_an_accounts_page_comes_back_to_it(client, admin, account):
+    other = make_account("Perf lab")
+    assert f'name="back" value="{account.slug}"' in client.get(page_of(account)).content.decode()
+    assert client.post(f"{page_of(other)}sync/", {"back": account.slug})["Location"] == page_of(account)
+
+
+def test_times_beside_an_account_can_be_focused_unless_they_are_swapped_soon(client, admin, account):
+    SyncState.objects.filter(account=account).update(last_good_at=timezone.now())
+    assert 'UTC" tabindex="0">just now</time>' in client.get("/accounts/").content.decode()
+    soon = timezone.now() + timedelta(minutes=1)
+    SyncState.objects.create(account=make_account("Big one"), phase="runs", lease_until=soon)
+    assert 'UTC" tabindex="0">' not in client.get("/accounts/").content.decode()

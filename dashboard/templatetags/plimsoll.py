@@ -61,12 +61,19 @@ def result_pill(run: Run) -> SafeString:
 
 
 @register.simple_tag
-def reltime(moment: datetime | None) -> SafeString:
-    """`<time>` with the relative time, and the absolute one in the viewer's zone and UTC as its title."""
+def reltime(moment: datetime | None, alone: bool = False) -> SafeString:
+    """`<time>` with the relative time, and the absolute one in the viewer's zone and UTC as its title.
+
+    `alone`: it stands in no link and in no long list, so it can be focused, which shows its title too.
+    """
     if not moment:  # a template gives "" for what is not there
         return format_html('<span class="ink-3">{}</span>', words.DASH)
     return format_html(
-        '<time datetime="{}" title="{}">{}</time>', moment.isoformat(), words.absolute(moment), words.relative(moment)
+        '<time datetime="{}" title="{}"{}>{}</time>',
+        moment.isoformat(),
+        words.absolute(moment),
+        mark_safe(' tabindex="0"') if alone else "",
+        words.relative(moment),
     )
 
 

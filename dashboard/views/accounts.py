@@ -49,11 +49,13 @@ def lines() -> list[Line]:
 
 def _table(chosen: Account | None = None) -> dict[str, object]:
     found = lines()
+    syncing = any(line.health.kind == "live" for line in found)
     return {
         "lines": found,
         "chosen": chosen,
         "known": sum(line.runs for line in found),
-        "syncing": any(line.health.kind == "live" for line in found),
+        "syncing": syncing,
+        "still": not syncing,  # what is swapped every few seconds holds no focus
         "now": timezone.now(),
     }
 
@@ -152,7 +154,7 @@ def _tested(form: AccountForm) -> list[CheckStep]:
 @require_POST
 @admins_only
 def account_sync(request: HttpRequest, slug: str) -> HttpResponse:
-    """Let the worker sync this account next."""
+    """Let the worker sync this account next, and go back to the account whose page it was asked from (`back`)."""
     account = get_object_or_404(Account.objects.select_related("sync"), slug=slug)
     state = getattr(account, "sync", None)
     if not account.enabled:
@@ -164,4 +166,5 @@ def account_sync(request: HttpRequest, slug: str) -> HttpResponse:
         held = bool(state and state.not_before and state.not_before > timezone.now())
         when = "as soon as the provider's pause is over" if held else "now"
         messages.success(request, f"{account.name} is synced {when}.")
-    return redirect("account_list")
+    asked_from = Account.objects.filter(slug=request.POST.get("back", "").replace("\0", "")).first()
+    return redirect("account_page", asked_from.slug) if asked_from else redirect("account_list")

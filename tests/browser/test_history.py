@@ -74,3 +74,34 @@ def test_a_longer_time_keeps_the_filters(viewer):
     names = viewer.locator("table.matrix th a.name").all_inner_texts()
     assert names
     assert all("checkout" in name.lower() for name in names)
+
+
+def test_arrow_keys_walk_the_cells_which_are_one_stop_of_the_tab_key(viewer):
+    viewer.goto("/history/?days=28")
+    cells = viewer.locator("table.matrix td:not(.after) > a")
+    stop = viewer.locator("table.matrix td:not(.after) > a[tabindex='0']")
+    expect(stop).to_have_count(1)
+    stop.focus()
+    expect(stop).to_have_accessible_name(re.compile(r"^\d+ \w+, [\w ]+, \d+ runs?$"))
+    viewer.keyboard.press("Control+Home")
+    expect(cells.first).to_be_focused()
+    viewer.keyboard.press("Control+End")
+    expect(cells.last).to_be_focused()
+    viewer.keyboard.press("Home")
+    viewer.keyboard.press("ArrowUp")
+    above = stop.evaluate("cell => [cell.closest('tr').rowIndex, cell.closest('td').cellIndex]")
+    viewer.keyboard.press("ArrowDown")
+    below = stop.evaluate("cell => [cell.closest('tr').rowIndex, cell.closest('td').cellIndex]")
+    assert below[0] > above[0]
+    assert below[1] == above[1]
+    viewer.keyboard.press("ArrowRight")
+    expect(stop).to_be_focused()
+    viewer.keyboard.press("Enter")
+    expect(viewer).to_have_url(re.compile("/runs/.*from="))
+
+
+def test_a_phone_starts_at_today_with_the_tests_names_beside(browse):
+    page = browse("viewer", viewport={"width": 390, "height": 844})
+    page.goto("/history/?days=28")
+    expect(page.locator("table.matrix th.today")).to_be_in_viewport(ratio=0.9)
+    expect(page.locator("table.matrix tbody th.first").first).to_be_in_viewport(ratio=0.9)
