@@ -28,6 +28,7 @@ document.addEventListener("click", (event) => {
   }
   const dismissed = event.target.closest("[data-dismiss]");
   if (dismissed) dismissed.closest(".message").remove();
+  if (event.target.closest("[data-print]")) window.print();
   const copies = event.target.closest("[data-copy]");
   if (copies) {
     const source = document.getElementById(copies.dataset.copy);

@@ -202,9 +202,15 @@ def test_the_print_has_a_head_with_range_person_time_and_address(viewer, account
     html = viewer.get("/history/?days=7").content.decode()
     head = re.search(r'<p class="print-only print-head">.*?</p>', html, re.S).group()
     said = " ".join(re.sub(r"<[^>]+>", " ", head).split())
-    assert "History, 14 Nov – 20 Nov 2026." in said
+    assert "All load tests, 14 Nov – 20 Nov 2026." in said
     assert "20 Nov 2026, 13:32:00 UTC by Maya Lindqvist." in said
     assert "http://testserver/history/?days=7" in said
+
+
+def test_the_prints_head_names_the_tests_that_the_filters_left(viewer, account):
+    make_day(make_test(account, "Checkout"), TODAY, passed=1)
+    html = viewer.get(f"/history/?name=check&account={account.slug}&provider=k6-legacy").content.decode()
+    assert f"Load tests named “check” of {account.name} at Grafana Cloud k6 (legacy API), 24 Oct" in html
 
 
 def test_a_range_without_a_run_offers_a_longer_one(viewer, account):

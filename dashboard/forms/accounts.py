@@ -51,6 +51,8 @@ class AccountForm(Looks, forms.ModelForm):
             del self.fields["enabled"]
         for credential in self.service.credential_fields:
             secret = {"autocomplete": "off", "spellcheck": "false", "class": "form-control"}
+            if instance:
+                secret["placeholder"] = "Paste a new one to replace it"
             self.fields[_field_name(credential.key)] = forms.CharField(
                 label=credential.label,
                 required=False,

@@ -47,6 +47,16 @@ class LoadTestFilterForm(forms.Form):
         return any(self.wanted(key) for key in ("name", "account", "provider"))
 
     @property
+    def described(self) -> str:
+        """Which load tests these are, in words: "All load tests", "Load tests named “checkout” of retail-prod"."""
+        names = dict(self.fields["account"].choices) | dict(PROVIDER_CHOICES)
+        of = " or ".join(names[key] for key in self.wanted("account") or ())
+        at = " or ".join(names[key] for key in self.wanted("provider") or ())
+        named = self.wanted("name")
+        parts = [f"named “{named}”" if named else "", f"of {of}" if of else "", f"at {at}" if at else ""]
+        return " ".join(["Load tests", *filter(None, parts)]) if self.is_filtering else "All load tests"
+
+    @property
     def facets(self) -> list[forms.BoundField]:
         """The filters with boxes to tick."""
         return [self["account"], self["provider"]]

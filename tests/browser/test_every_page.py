@@ -19,7 +19,7 @@ OVERFLOW = """() => {
   const width = document.documentElement.clientWidth;
   if (document.documentElement.scrollWidth <= width) return [];
   return [`${document.documentElement.scrollWidth} of ${width} px`, ...[...document.querySelectorAll("body *")]
-    .filter((element) => element.getBoundingClientRect().right > width + 1)
+    .filter((element) => !element.closest("details:not([open])") && element.getBoundingClientRect().right > width + 1)
     .slice(0, 4).map((element) => element.outerHTML.slice(0, 120))];
 }"""
 
