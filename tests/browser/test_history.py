@@ -20,7 +20,7 @@ def test_tests_are_found_by_name_and_show_how_they_did(viewer, world):
     expect(viewer.get_by_role("heading", level=1)).to_have_text(test["name"])
     viewer.get_by_role("link", name="All runs of this test").click()
     expect(viewer.locator(".token")).to_have_count(1)
-    names = viewer.locator("table.runs .c-test").all_inner_texts()
+    names = viewer.locator("table.runs td.c-test").all_inner_texts()
     assert names
     assert all(test["name"] in name for name in names)
 
@@ -41,7 +41,7 @@ def test_a_pass_rate_leads_to_exactly_the_runs_that_make_it(viewer):
     viewer.go_back()
     passed_link.click()
     expect(viewer.locator(".filter-line b")).to_have_text(f"{passed:,}")
-    results = viewer.locator("table.runs .c-result").all_inner_texts()
+    results = viewer.locator("table.runs td.c-result").all_inner_texts()
     assert {text.strip() for text in results} == {"Passed"}
 
 
@@ -53,7 +53,7 @@ def test_one_tests_pass_rate_leads_to_its_own_runs(viewer):
     of = int(re.search(r"of ([\d,]+)", rate.inner_text())[1].replace(",", ""))
     rate.click()
     expect(viewer.locator(".filter-line b")).to_have_text(str(of))
-    assert all(name in text for text in viewer.locator("table.runs .c-test").all_inner_texts())
+    assert all(name in text for text in viewer.locator("table.runs td.c-test").all_inner_texts())
 
 
 def test_the_print_has_its_head_and_no_controls(viewer):
