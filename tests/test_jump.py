@@ -34,11 +34,12 @@ def places(client, typed: str) -> dict[str, list[str]]:
 
 
 def test_with_nothing_typed_it_offers_the_pages_and_the_views(viewer):
-    mine = SavedView.objects.create(owner=make_user("viewer", "other"), name="Nightlies", shared=True, query="name=x")
+    shared = SavedView.objects.create(owner=make_user("viewer", "other"), name="Nightlies", shared=True, query="name=x")
     found = places(viewer, "")
-    assert list(found) == ["Pages", "Saved views"]
+    assert list(found) == ["Pages", "Views"]
     assert found["Pages"][:3] == ["/runs/", "/tests/", "/history/"]
-    assert found["Saved views"] == [f"/runs/?view={mine.pk}"]
+    assert found["Views"][0] == "/runs/?view=mine"
+    assert found["Views"][-1] == f"/runs/?view={shared.pk}"
 
 
 @pytest.mark.parametrize("typed", ["215", "#215"])
@@ -72,7 +73,7 @@ def test_an_account_leads_admins_to_its_page_and_others_to_its_runs(viewer, acco
 
 def test_pages_of_admins_are_offered_to_admins_only(viewer):
     assert places(viewer, "users") == {}
-    assert places(viewer, "")["Pages"] == ["/runs/", "/tests/", "/history/", "/me/", "/shortcuts/"]
+    assert places(viewer, "")["Pages"] == ["/runs/", "/tests/", "/history/", "/views/", "/me/", "/shortcuts/"]
     assert places(browser(make_user("admin")), "users") == {"Pages": ["/users/"]}
 
 

@@ -1,18 +1,16 @@
 """Jump to: one field that leads to a run, a load test, an account, a saved view or a page."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.contrib.auth.decorators import permission_required
 from django.contrib.auth.models import User
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
-from dashboard.models import SavedView
+from dashboard.run_views import ALL, BUILT_IN, View, readable_by, values_of
 from runs import jump
 from runs.models import Account, LoadTest, Run
 
@@ -40,13 +38,13 @@ class Page:
     name: str
     icon: str
     permission: str = ""
-    query: str = ""
 
 
 PAGES = (
     Page("run_list", "Runs", "player-play"),
     Page("test_list", "Tests", "target"),
     Page("history", "History", "history"),
+    Page("view_list", "Views of the run list", "filter"),
     Page("account_list", "Accounts", "plug-connected", "runs.manage_accounts"),
     Page("account_new", "Add account", "plus", "runs.manage_accounts"),
     Page("user_list", "Users", "users", "auth.change_user"),
@@ -78,7 +76,7 @@ def jump_to(request: HttpRequest) -> HttpResponse:
 
 def groups_for(user: User, typed: str) -> list[tuple[str, list[Place]]]:
     """Each kind of place under its heading, the likeliest kind first. Nothing typed: the pages and the views."""
-    pages, views = ("Pages", pages_for(user, typed)), ("Saved views", views_for(user, typed))
+    pages, views = ("Pages", pages_for(user, typed)), ("Views", views_for(user, typed))
     if not typed:
         return [pages, views]
     exact = jump.exact_runs(typed)
@@ -91,17 +89,24 @@ def groups_for(user: User, typed: str) -> list[tuple[str, list[Place]]]:
 
 def pages_for(user: User, typed: str) -> list[Place]:
     return [
-        Place(reverse(page.address) + page.query, page.name, page.icon)
+        Place(reverse(page.address), page.name, page.icon)
         for page in PAGES
         if typed.casefold() in page.name.casefold() and (not page.permission or user.has_perm(page.permission))
     ]
 
 
-def views_for(user: User, typed: str) -> Iterable[Place]:
-    """One's own saved views and those that are shared."""
-    views = SavedView.objects.filter(Q(owner=user) | Q(shared=True), name__icontains=typed)
-    url = f"{reverse('run_list')}?view="
-    return [Place(f"{url}{view.pk}", view.name, "users" if view.shared else "lock") for view in views[: jump.MOST]]
+def views_for(user: User, typed: str) -> list[Place]:
+    """Views of the run list: the built-in ones, one's own and those that others share."""
+    built_in = [View(key, label, values_of(key, user)) for key, label in BUILT_IN.items() if key != ALL]
+    saved = [View.of(saved) for saved in readable_by(user).filter(name__icontains=typed)[: jump.MOST]]
+    found = [view for view in built_in if typed.casefold() in view.label.casefold()] + saved
+    return [Place(view.url, view.label, _view_icon(view), note="runs") for view in found[: 2 * jump.MOST]]
+
+
+def _view_icon(view: View) -> str:
+    if not view.saved:
+        return "filter"
+    return "users" if view.saved.shared else "lock"
 
 
 def place_of_run(run: Run) -> Place:
