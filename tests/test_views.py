@@ -77,6 +77,8 @@ STORED = {"status": ("finished",), "sort": ("-duration",)}
         # An order alone changes only the order.
         ("view={view}&sort=test", "", {"status": ("finished",), "sort": ("test",)}, "/runs/?view={view}&sort=test"),
         ("view={view}&sort=-started", "", {"status": ("finished",)}, "/runs/?view={view}&sort=-started"),
+        # Columns are no filter and no part of a view, but stay in the address.
+        ("view={view}&cols=p95", "", STORED | {"cols": ("p95",)}, "/runs/?view={view}&cols=p95"),
         # A view that is not there takes nothing away from the address.
         ("view=999999", "", {}, "/runs/"),
         ("view=999999&result=failed", "", {"result": ("failed",)}, "/runs/?result=failed"),

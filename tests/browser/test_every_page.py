@@ -65,6 +65,9 @@ def inspector():
 def test_lists_and_history(admin, inspector):
     inspector.visit(admin, "/runs/", "/runs/?status=finished&result=failed&name=checkout", "/runs/?status=broken")
     inspector.visit(admin, "/runs/?name=nothing+has+this+name", "/tests/", "/history/?days=28", "/history/?days=90")
+    inspector.visit(
+        admin, "/runs/?view=failed&status=finished", "/runs/?view=999", "/views/new/?status=finished", "/views/"
+    )
 
 
 @pytest.mark.parametrize("provider", [K6, VSTS])
