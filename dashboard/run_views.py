@@ -102,17 +102,23 @@ def choose(query: QueryDict, user: User, default: str = "") -> Chosen:
     # Where nothing said means somebody's own view, "all runs" has to be said.
     address = replace(Address.of(query), view=ALL if default else "", base={})
     if view is None:
-        return Chosen(query, address, None, _missing(bool(named), told) if key else "")
+        return Chosen(_without_view(query), address, None, _missing(bool(named), told) if key else "")
     values = address.values if told else dict(view.values)
     if not told:  # then what the address holds is an order or columns
         values = {key: values[key] for key in values if key not in query} | dict(address.values)
     if view.key != ALL or default:
         address = Address(values, view.key, view.values)
-    data = query.copy()
+    data = _without_view(query)
     for name in KEPT:
         if name in values and name not in query:
             data.setlist(name, list(values[name]))
     return Chosen(data, address, view)
+
+
+def _without_view(query: QueryDict) -> QueryDict:
+    data = query.copy()
+    data.pop("view", None)
+    return data
 
 
 def _missing(named: bool, told: bool) -> str:

@@ -104,7 +104,7 @@ def test_a_filter_is_the_pages_query_string(runs):
         ("status=foo", "Status: There is no “foo”"),
         ("colour=red", "There is no filter “colour”"),
         ("sort=test", "sort does not choose runs"),
-        ("view=mine", "view does not choose runs"),
+        ("view=mine", "There is no filter “view”"),
         ("unseen=1", "Unseen: Who has seen which run is known only of people"),
         ("from=soon", "From: Write it as a date"),
     ],

@@ -163,6 +163,7 @@ def test_days_begin_at_midnight_of_the_viewer(runs):
         ("name=" + "x" * 201, "Name: Longer than 200 characters"),
         ("&".join(f"name={n}" for n in range(51)), "Name: 51 values are too many"),
         ("tag=nightly", "There is no filter “tag”"),
+        ("view=mine", "There is no filter “view”"),  # read before, or it would be dropped and find all runs
         ("latest=yes", "Latest: It is 1 or left out, not “yes”."),
         ("latest=1&latest=1", "Latest: Give it once."),
         ("unseen=1", "Unseen: Who has seen which run is known only of people on the pages."),

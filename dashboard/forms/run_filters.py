@@ -110,6 +110,7 @@ def known_tests(texts: Sequence[str]) -> list[tuple[str, str]]:
 class RunFilterForm(forms.Form):
     """Filters, order and place in the run list. `RunFilterForm.of("status=running&name=checkout")`.
 
+    It knows no views: `run_views.choose` turns one into filters first, so that none is ever dropped unread.
     `seen`: what the reader has seen, as `RunFilters.seen`. Without it nobody can ask for what is unseen.
     """
 
@@ -123,7 +124,6 @@ class RunFilterForm(forms.Form):
     started = forms.CharField(label="Started", required=False)
     latest = SwitchField("Latest")
     unseen = SwitchField("Unseen")
-    view = forms.CharField(label="View", required=False)  # what it is was read before; here it is only known
     sort = forms.CharField(label="Sort", required=False)
     cols = ColumnsField(label="Columns", required=False)
     after = forms.CharField(label="Page", required=False)
@@ -179,7 +179,7 @@ class RunFilterForm(forms.Form):
         for key in self.data:
             if key not in self.fields:
                 self.add_error(None, f"There is no filter “{key[:40]}”. There are: {', '.join(FILTER_KEYS)}.")
-        for key in ("started", "from", "to", "latest", "unseen", "view", "sort", "after", "before"):
+        for key in ("started", "from", "to", "latest", "unseen", "sort", "after", "before"):
             if len([value for value in self.data.getlist(key) if value]) > 1:
                 self.add_error(key, "Give it once.")
 

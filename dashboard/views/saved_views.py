@@ -1,13 +1,12 @@
 """Saved views: keep filters under a name, share them, begin with them; and say which runs one has seen."""
 
 from django.contrib import messages
-from django.contrib.auth.decorators import permission_required
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from dashboard.context import preference_of
 from dashboard.forms.run_filters import RunFilterForm
@@ -17,13 +16,11 @@ from dashboard.run_address import Address, tokens
 from dashboard.run_rows import order_sentence
 from dashboard.run_views import View, choose, find, readable_by
 from dashboard.seen import mark_seen, seen_by
-from dashboard.views.dialogs import dialog, go
+from dashboard.views.control import dialog, dialog_methods, go, viewers
 from dashboard.words import number
 from runs.actions import shown_name
 from runs.listing import runs_matching
 
-viewers = permission_required("runs.view_run", raise_exception=True)
-dialog_methods = require_http_methods(["GET", "HEAD", "POST"])
 MOST_AT_ONCE = 2_000
 
 
