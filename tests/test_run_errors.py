@@ -479,6 +479,12 @@ def test_a_live_run_counts_so_far_and_can_be_refreshed(viewer):
     assert 'id="error-refresh"' not in errors(viewer, run_with(213, ["m"], run.load_test))
 
 
+def test_a_live_run_without_errors_can_be_refreshed_too(viewer):
+    html = errors(viewer, run_with(214, [], status="running", result="none"))
+    assert "No errors in this run so far" in text(html)
+    assert 'id="error-refresh"' in html
+
+
 def test_no_errors_is_a_good_result_with_its_facts(viewer):
     run = run_with(214, [])
     RunMetric.objects.create(run=run, kind="run", name="", numbers={"count": 412806, "failed": 0})
