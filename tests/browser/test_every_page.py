@@ -1,6 +1,7 @@
 """Every page at both widths in both themes: nothing overflows, nothing is reported, and axe finds nothing to say."""
 
 from collections.abc import Callable
+from uuid import uuid4
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -83,6 +84,10 @@ def test_a_live_run_its_load_test_and_their_dialogs(admin, inspector, world):
     world.sync(VSTS)
     run = world.run(external_id=made)
     page, test = f"/runs/{run['pk']}/", f"/tests/{run['load_test_id']}/"
+    admin.goto("/runs/")
+    admin.locator(f"#run-{run['pk']}-select").check()
+    inspector.look(admin, "a selection")
+    inspector.visit(admin, f"/runs/stop/?id={run['pk']}", f"/runs/stop/{uuid4()}/?id={run['pk']}&stop={run['pk']}")
     inspector.visit(admin, f"{page}stop/", f"{test}start/", f"/accounts/{SLUGS[VSTS]}/start/", test, page)
     for path, link in ((page, "Stop…"), (test, "Start…")):
         admin.goto(path)
