@@ -73,6 +73,18 @@ def test_the_head_says_where_who_when_how_long_and_how_much(viewer):
         assert part in said
 
 
+def test_how_fresh_the_page_is_tells_its_absolute_time_on_focus_too(viewer):
+    html = page(viewer, failed_k6_run())
+    assert re.search(r'Final, synced <time [^>]* title="20 Nov 2026, 13:12:00 UTC" tabindex="0"', html)
+
+
+def test_the_page_prints_where_it_came_from(viewer):
+    run = failed_k6_run()
+    said = text(page(viewer, run))
+    assert "printed by viewer on" in said
+    assert f"from http://testserver{reverse('run_page', args=[run.pk])}" in said
+
+
 def test_a_run_asked_for_here_names_our_person_and_the_providers(viewer, a_test):
     token_user = make_person(a_test.account, "ci-token")
     run = make_run(a_test, requested_by=make_person(a_test.account, "Ana"), provider_requested_by=token_user)
