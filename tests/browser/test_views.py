@@ -6,6 +6,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import PHONE
+
 VIEWS = "Views"
 
 
@@ -64,6 +66,8 @@ def test_a_view_is_shared_and_deleted_from_its_menu(viewer, browse, name):
     viewer.get_by_label("Share it with everybody").check()
     viewer.get_by_role("button", name="Save view").click()
     expect(tab(viewer, f"{name}.*shared")).to_be_visible()
+    viewer.set_viewport_size(PHONE)  # the tabs scroll there, not the page
+    assert viewer.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
 
     admin = browse("admin")
     admin.goto(f"/runs/{address}")
