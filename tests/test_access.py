@@ -39,6 +39,7 @@ GET = {
     "runs_stop": ALL,
     "runs_stopped": ALL,
     "selection_export": POST_ONLY,
+    "run_facet": ALL,
     "run_page": ALL,
     "run_live": (SIGN_IN, 286, 286, 286),  # the run has ended: stop asking
     "run_errors": ALL,
@@ -119,14 +120,14 @@ def arguments() -> dict[str, dict[str, object]]:
         outcome=IntentOutcome.DONE, settled_at=timezone.now() - timedelta(minutes=1), run=run,
     )  # fmt: skip
     person = make_user("viewer", "somebody")
-    lists = ("run_list", "run_rows", "run_export", "run_columns")
+    lists = ("run_list", "run_rows", "run_export", "run_columns", "run_facet")
     of_run = {name: {"pk": run.pk} for name in GET if name.startswith("run_") and name not in lists}
     of_test = {name: {"pk": load_test.pk} for name in ("test_page", "test_start")}
     of_account = {name: {"slug": account.slug} for name in GET if name.startswith("account_")}
     of_intent = {name: {"token": intent.token} for name in GET if name.startswith("intent_")}
     view = SavedView.objects.create(owner=person, name="Nightlies", shared=True)
     of_view = {name: {"pk": view.pk} for name in ("view_page", "view_save", "view_delete")}
-    bare = {"account_list": {}, "account_new": {}}
+    bare = {"account_list": {}, "account_new": {}, "run_facet": {"key": "status"}}
     others = {"user_page": {"pk": person.pk}, "runs_stopped": {"token": uuid4()}}
     return of_run | of_test | of_account | of_intent | of_view | bare | others
 

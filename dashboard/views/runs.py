@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from dashboard import run_columns
 from dashboard.context import Navigation, preference_of
-from dashboard.facets import date_inputs, facets
+from dashboard.facets import date_inputs, facets, sorts
 from dashboard.forms.columns import ColumnsForm
 from dashboard.forms.run_filters import RunFilterForm
 from dashboard.run_address import Address, tokens
@@ -85,6 +85,8 @@ def _found(request: HttpRequest, form: RunFilterForm, address: Address, shown: S
         "count": count,
         "columns": heads(address, order, shown),
         "order": order_sentence(order),
+        "sort": str(order),
+        "sorts": sorts(order, order_sentence(order)),
         "too_many": COUNT_CAP if too_many else 0,
         "rows": rows_of(page.runs, request.user, address, form.now),
         "newer": address.at("run_list", before=page.before) if page.before else "",

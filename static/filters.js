@@ -1,0 +1,45 @@
+/* The run list's filter bar: numbers for a menu that opens, finding among its options, arrow keys, and the phone's sheet. */
+"use strict";
+
+{
+  const isShown = (element) => !element.closest("[hidden]");
+
+  document.addEventListener("toggle", ({ target }) => {
+    if (!target.open || !target.matches("details[data-facet]")) return;
+    htmx.trigger(target, "counts");
+    // Where fingers type, a focused field would bring up the keyboard over the options.
+    if (matchMedia("(hover: hover)").matches) target.querySelector("[data-find]").focus();
+  }, true);
+
+  // A field with an address of its own asks the server, as there are more options than the menu lists.
+  document.addEventListener("input", ({ target }) => {
+    if (!target.matches("[data-find]:not([hx-get])")) return;
+    const menu = target.closest("details");
+    const wanted = target.value.trim().toLowerCase();
+    for (const option of menu.querySelectorAll("div.option:has([type=checkbox])")) {
+      option.hidden = !option.querySelector("label").textContent.toLowerCase().includes(wanted);
+    }
+    menu.querySelector("[data-nothing]").hidden = Boolean(menu.querySelector("div.option:not([hidden])"));
+  });
+
+  document.addEventListener("keydown", (event) => {
+    const { key, target } = event;
+    const menu = target.closest("details[data-facet][open]");
+    if (!menu || !target.matches("[data-find], [type=checkbox]")) return;
+    const finds = target.matches("[data-find]");
+    const step = { ArrowDown: 1, ArrowUp: -1, Enter: finds ? 1 : 0 }[key];
+    if (!step) return;
+    event.preventDefault();
+    const stops = [...menu.querySelectorAll("[data-find], [type=checkbox]")].filter(isShown);
+    stops[stops.indexOf(target) + step]?.focus();
+  });
+
+  document.addEventListener("change", ({ target }) => {
+    if (target.matches("[data-submits]")) target.form.requestSubmit();
+  });
+
+  document.addEventListener("submit", ({ target }) => {
+    const sheet = target.querySelector("#facets:popover-open");
+    if (sheet) sheet.hidePopover();
+  }, true);
+}
