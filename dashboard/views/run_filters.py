@@ -4,9 +4,12 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from dashboard.context import preference_of
 from dashboard.facets import counts_of, facet, foot_of
 from dashboard.forms.run_filters import RunFilterForm
-from dashboard.run_address import FACETS, Address
+from dashboard.run_address import FACETS
+from dashboard.run_views import choose
+from dashboard.seen import seen_by
 from dashboard.views.runs import viewers
 
 LONGEST_FIND = 200
@@ -23,12 +26,13 @@ def run_facet(request: HttpRequest, key: str) -> HttpResponse:
         raise Http404
     query = request.GET.copy()
     find = query.pop("find", [""])[-1].replace("\0", "").strip()[:LONGEST_FIND]
-    form = RunFilterForm(query)
+    chosen = choose(query, request.user, preference_of(request).default_view)
+    form = RunFilterForm(chosen.data, seen=seen_by(request.user))
     context: dict[str, object] = {"key": key}
     if not form.is_valid():
         return render(request, "runs/_facet_counts.html", context | {"problem": form.sentences()[0]})
     filters = form.filters()
-    menu = facet(form, Address.of(query), key, counts_of(filters, key), find)
+    menu = facet(form, chosen.address, key, counts_of(filters, key), find)
     context |= {"facet": menu, "find": find, "foot": foot_of(filters, key)}
     finds = request.htmx.target == f"options-{key}"
     return render(request, f"runs/_facet_{'options' if finds else 'counts'}.html", context)
