@@ -9,6 +9,7 @@ from dashboard.views import (
     control,
     history,
     jump,
+    list_live,
     load_tests,
     people,
     run_errors,
@@ -31,6 +32,7 @@ urlpatterns = [
     # Runs
     path("runs/", runs.run_list, name="run_list"),
     path("runs/rows/", runs.run_rows, name="run_rows"),
+    path("runs/live/", list_live.list_live, name="list_live"),
     path("runs/export/", runs.run_export, name="run_export"),
     path("runs/stop/", bulk.runs_stop, name="runs_stop"),
     path("runs/stop/<uuid:token>/", bulk.runs_stopped, name="runs_stopped"),

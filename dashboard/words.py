@@ -78,6 +78,12 @@ def result_of(run: Run) -> Pill:
     return Pill("none", "No verdict", "circle-minus")
 
 
+def ended_sentence(run: Run) -> str:
+    """ "#215 Checkout API finished: failed." """
+    how = {RunStatus.FINISHED: "finished", RunStatus.ABORTED: "was aborted", RunStatus.TIMED_OUT: "timed out"}
+    return f"#{run.shown_number} {run.load_test.name} {how.get(run.status, 'ended')}: {result_of(run).word.lower()}."
+
+
 def provider_words(run: Run) -> str:
     """The provider's own words on status and result, for a tooltip; empty when it said nothing."""
     words = [run.provider_status, run.provider_substatus, run.provider_result]

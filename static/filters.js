@@ -34,6 +34,11 @@
     stops[stops.indexOf(target) + step]?.focus();
   });
 
+  document.addEventListener("htmx:afterRequest", ({ target }) => {
+    const foot = target.matches("[data-facet]") && target.querySelector("[data-show]");
+    if (foot) document.getElementById("sheet-count").textContent = foot.dataset.show;
+  });
+
   document.addEventListener("change", ({ target }) => {
     if (target.matches("[data-submits]")) target.form.requestSubmit();
   });

@@ -179,6 +179,7 @@ class Tour:
         self.get("run_list", query="?status=finished&result=failed")
         self.get("run_rows", query="?" + "&".join(f"id={pk}" for pk in Run.objects.values_list("pk", flat=True)[:50]))
         self.post("run_columns", columns=["id", "provider_status"], density="compact")
+        self.post("list_live", live_seconds=15)
         for key in ("requested_by", "status", "result", "account", "provider"):
             self.get("run_facet", key, query="?status=finished")
         for kind in ("csv", "json"):

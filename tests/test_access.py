@@ -40,6 +40,7 @@ GET = {
     "runs_stopped": ALL,
     "selection_export": POST_ONLY,
     "run_facet": ALL,
+    "list_live": POST_ONLY,
     "run_page": ALL,
     "run_live": (SIGN_IN, 286, 286, 286),  # the run has ended: stop asking
     "run_errors": ALL,
@@ -88,6 +89,7 @@ POST = {
     "runs_stop": INCOMPLETE,
     "selection_export": (SIGN_IN, 400, 400, 400),
     "run_archive": (SIGN_IN, None, None, None),
+    "list_live": (SIGN_IN, 302, 302, 302),
     "run_stop": INCOMPLETE,
     "run_start_again": INCOMPLETE,
     "runs_seen": DONE,

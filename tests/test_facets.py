@@ -58,7 +58,7 @@ def numbers(client, key: str, query: str = "") -> dict[str, str]:
 
 
 def foot(html: str, key: str) -> str:
-    return re.search(rf'innerHTML:#foot-{key}">([^<]*)<', html).group(1)
+    return re.search(rf'innerHTML:#foot-{key}">(?:<span[^>]*>)?([^<]*)<', html).group(1)
 
 
 def test_each_value_says_how_many_runs_it_has_under_all_other_filters(viewer, runs):

@@ -265,14 +265,21 @@ def test_only_rows_that_have_not_ended_are_asked_for(client, load_test):
     client.force_login(make_user("viewer"))
     html = page(client, "?name=check")
     poll = re.search(r'id="live-rows"[^>]*hx-get="([^"]+)"', html).group(1).replace("&amp;", "&")
-    assert poll == f"/runs/rows/?name=check&id={live.pk}"
-    assert "every 5s" in html
+    assert poll.startswith(f"/runs/rows/?name=check&id={live.pk}&since=")
+    assert "data-live" in html
 
 
-def test_a_page_without_live_rows_asks_for_nothing(client, load_test):
-    make_run(load_test)
+def test_without_live_rows_only_the_first_page_asks_and_only_for_new_runs(client, load_test):
+    for number in range(51):
+        make_run(load_test, number, created_at=timezone.now() - timedelta(hours=number))
     client.force_login(make_user("viewer"))
-    assert "hx-trigger" not in re.search(r'<div id="live-rows".*?>', page(client)).group()
+    first = page(client)
+    asks = re.search(r'<div id="live-rows".*?>', first).group()
+    assert "since=" in asks
+    assert "data-live" not in asks
+    older = re.search(r'href="/runs/([^"]+)" rel="next"', first).group(1).replace("&amp;", "&")
+    for query in (older, "?sort=started", "?sort=-p95"):
+        assert "hx-get" not in re.search(r'<div id="live-rows".*?>', page(client, query)).group()
 
 
 def test_live_rows_come_one_by_one_and_stop_when_all_have_ended(client, load_test):
@@ -281,7 +288,7 @@ def test_live_rows_come_one_by_one_and_stop_when_all_have_ended(client, load_tes
     client.force_login(make_user("viewer"))
     url = reverse("run_rows")
     html = client.get(url, {"id": [ended.pk, live.pk]}).content.decode()
-    assert html.count('hx-swap-oob="true"') == 4  # two rows, the chip, and who asks next
+    assert html.count('hx-swap-oob="true"') == 4  # two rows, who has ended, and who asks next
     assert f"id={live.pk}" in html
     assert f"?id={ended.pk}" not in html
     html = client.get(url, {"id": [ended.pk]}).content.decode()

@@ -17,13 +17,15 @@ from dashboard.context import Navigation, preference_of
 from dashboard.facets import date_inputs, facets, sorts
 from dashboard.forms.columns import ColumnsForm
 from dashboard.forms.run_filters import RunFilterForm
+from dashboard.freshness import freshness_of, new_runs, newest_known, since_of
 from dashboard.run_address import Address, tokens
 from dashboard.run_rows import counted, heads, narrowest, order_sentence, rows_of
 from dashboard.run_views import Chosen, choose, tabs
 from dashboard.seen import seen_by
+from dashboard.words import ended_sentence
 from runs.export import FORMATS, exported
 from runs.health import health_of
-from runs.listing import COUNT_CAP, PAGE_SIZE, Order, run_page, runs_matching
+from runs.listing import COUNT_CAP, PAGE_SIZE, BadCursor, Order, run_page, runs_matching
 from runs.models import Account, Run
 
 viewers = permission_required("runs.view_run", raise_exception=True)
@@ -70,6 +72,7 @@ def _columns(request: HttpRequest, form: RunFilterForm, address: Address) -> dic
 
 
 def _found(request: HttpRequest, form: RunFilterForm, address: Address, shown: Sequence[str]) -> dict[str, object]:
+    newest = newest_known()  # asked first: what comes in between is new
     runs = runs_matching(form.filters())
     in_force = tokens(form, address)
     count = counted(runs, len(in_force))
@@ -93,17 +96,21 @@ def _found(request: HttpRequest, form: RunFilterForm, address: Address, shown: S
         "older": address.at("run_list", after=page.after) if page.after else "",
         "size": PAGE_SIZE,
         "live": live,
-        "live_url": _live_url(address, live, shown),
+        "live_url": _live_url(
+            address, live, shown, "" if any(place.values()) or order != Order() else since_of(page, newest)
+        ),
+        "fresh": freshness_of(preference_of(request).live_seconds, bool(live)),
         "narrowest": narrowest(in_force, form) if in_force and not count.shown else None,
         "now": form.now,
     }
 
 
-def _live_url(address: Address, live: Sequence[Run], shown: Sequence[str]) -> str:
-    """Where to ask for the rows that can still change; "" when there are none."""
+def _live_url(address: Address, live: Sequence[Run], shown: Sequence[str], since: str) -> str:
+    """Where to ask for the rows that can still change, and for how many are new; "" when neither can be."""
     # The columns of the page that asks: the person may choose others in another window meanwhile.
     columns = "" if shown == run_columns.USUAL else ",".join(shown)
-    return address.full.at("run_rows", id=[run.pk for run in live], shown=columns) if live else ""
+    ids = [run.pk for run in live]
+    return address.full.at("run_rows", id=ids, shown=columns, since=since) if live or since else ""
 
 
 def _typed_name(address: Address) -> str:
@@ -128,11 +135,9 @@ def _around() -> dict[str, object]:
     now = timezone.now()
     accounts = list(Account.objects.select_related("sync"))
     healths = [(account, health_of(account, now)) for account in accounts]
-    synced = [a.sync.last_good_at for a, health in healths if health.kind in ("ok", "live") and a.sync.last_good_at]
     return {
         "accounts": accounts,
         "troubles": [(account, health) for account, health in healths if health.kind == "failing"],
-        "synced_at": min(synced, default=None),
     }
 
 
@@ -150,8 +155,27 @@ def run_rows(request: HttpRequest) -> HttpResponse:
     rows = rows_of(runs, request.user, address, now)
     keys = request.GET.get("shown", "").split(",")
     shown = run_columns.ordered(keys) if any(keys) else run_columns.USUAL
-    context = {"rows": rows, "live": live, "live_url": _live_url(address, live, shown), "shown": shown, "now": now}
+    since = request.GET.get("since", "")
+    try:
+        new = _new_runs(request, since) if since else 0
+    except BadCursor:
+        return HttpResponseBadRequest("Reload the list: where it stands cannot be read.")
+    context = {"rows": rows, "live": live, "live_url": _live_url(address, live, shown, since), "shown": shown}
+    context |= {
+        "ended": [ended_sentence(run) for run in runs if not run.is_live],
+        "fresh": freshness_of(preference_of(request).live_seconds, bool(live)),
+        "new_runs": new,
+        "address": address,
+    }
     return render(request, "runs/_run_rows.html", context)
+
+
+def _new_runs(request: HttpRequest, since: str) -> int:
+    query = request.GET.copy()
+    for key in ("id", "shown", "since"):
+        query.pop(key, None)
+    form = RunFilterForm(query, seen=seen_by(request.user))
+    return new_runs(form.filters(), since) if form.is_valid() else 0
 
 
 @require_POST

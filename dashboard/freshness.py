@@ -1,0 +1,60 @@
+"""How old what the run list shows is, how often it asks for news, and which runs have come since it was made."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.utils import timezone
+
+from runs.health import health_of
+from runs.listing import PAGE_SIZE, Order, RunFilters, RunPage, runs_matching
+from runs.models import Account, Run
+
+STALE_AFTER = timedelta(minutes=10)
+# Intervals people may choose, in seconds; 0 pauses.
+INTERVALS = (5, 15, 60, 0)
+MOST_NEW = 99
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """`kind`: live (rows shown may change), calm, paused, stale or never; the account whose last sync is the oldest."""
+
+    kind: str
+    seconds: int
+    synced_at: datetime | None = None
+    account: str = ""
+
+    @property
+    def age_s(self) -> int:
+        return max(0, int((timezone.now() - self.synced_at).total_seconds())) if self.synced_at else 0
+
+
+def freshness_of(seconds: int, live: bool) -> Freshness:
+    """What the chip says; one query. An account that is late or fails decides, or else the one synced longest ago."""
+    now = timezone.now()
+    accounts = list(Account.objects.syncable().select_related("sync"))
+    times = [(account.sync.last_good_at if hasattr(account, "sync") else None, account) for account in accounts]
+    if not times or any(moment is None for moment, _ in times):
+        return Freshness("paused" if not seconds else "never", seconds)
+    moment, oldest = min(times, key=lambda each: each[0])
+    if health_of(oldest, now).is_bad or now - moment > STALE_AFTER + timedelta(seconds=oldest.sync_interval_s):
+        return Freshness("stale", seconds, moment, oldest.name)
+    return Freshness("paused" if not seconds else "live" if live else "calm", seconds, moment)
+
+
+def newest_known() -> int:
+    """The id of the run that came last."""
+    return Run.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+
+
+def since_of(page: RunPage, newest: int) -> str:
+    """As text for an address: where a run has to stand to be on this first page, and the last run known to it."""
+    lowest = page.runs[-1].created_at if len(page.runs) >= PAGE_SIZE else _EVER
+    return f"{lowest.astimezone(UTC).isoformat()}~{newest}"
+
+
+def new_runs(filters: RunFilters, since: str) -> int:
+    """How many such runs have come since; counted up to MOST_NEW + 1. BadCursor when `since` cannot be read."""
+    lowest, newest = Order().read(since)
+    return runs_matching(filters).filter(pk__gt=newest, created_at__gte=lowest).order_by()[: MOST_NEW + 1].count()

@@ -1,0 +1,97 @@
+/* Keeps the run list fresh while somebody looks: asks for what can change, says how old it is, and takes nothing away. */
+"use strict";
+
+{
+  const SLOW_S = 30; // with nothing live on the page
+  const QUIET_MS = 5000; // between two announcements
+  const STALE_MISSES = 3;
+  let asked = performance.now();
+  let failed = 0;
+  let pressed = false;
+  let place = null; // the focused control of a row about to be swapped: [row, index]
+  let ended = [];
+  let announced = -QUIET_MS;
+
+  const poller = () => document.getElementById("live-rows");
+  const controls = (row) => [...row.querySelectorAll("a, button, input, summary")];
+  const isUsed = () => pressed || document.querySelector("#runs tbody :is(details[open], :popover-open)");
+
+  function words(seconds) {
+    if (seconds < 5) return "just now";
+    if (seconds < 60) return `${seconds} s`;
+    return seconds < 3600 ? `${Math.floor(seconds / 60)} min` : `${Math.floor(seconds / 3600)} h`;
+  }
+
+  // The server says how old; the browser only counts on, so that its own clock need not be right.
+  function age() {
+    const part = document.querySelector("#fresh [data-age]");
+    if (!part) return;
+    part.since ??= performance.now() - 1000 * part.dataset.age;
+    const text = words(Math.floor((performance.now() - part.since) / 1000));
+    const full = text === "just now" ? text : `${text} ${"old" in part.dataset ? "old" : "ago"}`;
+    const shown = part.querySelector("time") || part;
+    if (shown.textContent !== full) shown.textContent = full;
+  }
+
+  function announce() {
+    if (!ended.length || performance.now() - announced < QUIET_MS) return;
+    announced = performance.now();
+    say(ended.length > 3 ? `${ended.length} runs have ended.` : ended.join(" "));
+    ended = [];
+  }
+
+  function ask() {
+    const seconds = Number(document.querySelector("#fresh [data-seconds]")?.dataset.seconds);
+    const due = asked + 1000 * (poller()?.hasAttribute("data-live") ? seconds : Math.max(SLOW_S, seconds));
+    if (!seconds || !poller()?.hasAttribute("hx-get") || document.hidden || isUsed() || performance.now() < due) return;
+    asked = performance.now();
+    htmx.trigger(poller(), "poll");
+  }
+
+  setInterval(() => {
+    age();
+    announce();
+    ask();
+  }, 1000);
+
+  document.addEventListener("pointerdown", ({ target }) => { pressed = Boolean(target.closest?.("#runs")); });
+  for (const over of ["pointerup", "pointercancel"]) document.addEventListener(over, () => { pressed = false; });
+
+  // An answer that comes while a row is in use is left; the same is asked for again a moment later.
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    if (detail.requestConfig.elt.id === "live-rows" && isUsed()) detail.shouldSwap = false;
+  });
+
+  document.addEventListener("htmx:oobBeforeSwap", ({ detail }) => {
+    const row = detail.target;
+    if (!row.matches("#runs tbody tr")) return;
+    if (row.contains(document.activeElement)) place = [row.id, controls(row).indexOf(document.activeElement)];
+    const ticked = [...row.querySelectorAll("[type=checkbox]")];
+    detail.fragment.querySelectorAll("[type=checkbox]").forEach((box, at) => { box.checked = Boolean(ticked[at]?.checked); });
+  });
+
+  document.addEventListener("htmx:afterRequest", ({ detail }) => {
+    if (detail.requestConfig.elt.id !== "live-rows") return;
+    failed = detail.successful ? 0 : failed + 1;
+    const chip = document.querySelector("#fresh .fresh");
+    if (failed >= STALE_MISSES && chip) {
+      chip.classList.add("is-stale");
+      const word = chip.querySelector("b");
+      if (word) word.textContent = "No answer";
+    }
+    if (!detail.successful) return;
+    const row = place && document.getElementById(place[0]);
+    if (row && document.activeElement === document.body) controls(row)[place[1]]?.focus();
+    place = null;
+    for (const sentence of document.querySelectorAll("#ended-runs p")) {
+      ended.push(sentence.textContent);
+      sentence.remove();
+    }
+    announce();
+  });
+
+  // The button that brought the new runs is gone with them.
+  document.addEventListener("htmx:afterSwap", ({ detail }) => {
+    if (detail.requestConfig?.elt.id === "show-new") document.querySelector("#runs [data-row]")?.focus();
+  });
+}
