@@ -66,8 +66,6 @@
     const row = detail.target;
     if (!row.matches("#runs tbody tr")) return;
     if (row.contains(document.activeElement)) place = [row.id, controls(row).indexOf(document.activeElement)];
-    const ticked = [...row.querySelectorAll("[type=checkbox]")];
-    detail.fragment.querySelectorAll("[type=checkbox]").forEach((box, at) => { box.checked = Boolean(ticked[at]?.checked); });
   });
 
   document.addEventListener("htmx:afterRequest", ({ detail }) => {
@@ -88,6 +86,15 @@
       sentence.remove();
     }
     announce();
+  });
+
+  // The menu is made anew, so the focus waits at its summary, which is found again by its id. Not on submit: htmx would
+  // forget which button was pressed.
+  document.addEventListener("htmx:beforeSend", ({ target }) => {
+    const menu = target.closest("#freshness");
+    if (!menu) return;
+    menu.querySelector("summary").focus();
+    menu.open = false;
   });
 
   // The button that brought the new runs is gone with them.
