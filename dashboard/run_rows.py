@@ -32,6 +32,8 @@ class Row:
     may_start: bool
     elapsed_s: float | None
     waiting: str
+    status_url: str
+    result_url: str
     account_url: str
     person_url: str
     test_url: str
@@ -70,6 +72,8 @@ def rows_of(runs: Sequence[Run], user: User, address: Address, now: datetime) ->
             may_start=not run.is_live and not refusals[run.account_id],
             elapsed_s=_elapsed(run, now),
             waiting=_waiting(run, now),
+            status_url=address.adding("status", run.status).url,
+            result_url=address.adding("result", run.result).url,
             account_url=address.adding("account", run.account.slug).url,
             person_url=address.adding("requested_by", run.requested_by.display).url if run.requested_by else "",
             test_url=address.adding("test", str(run.load_test_id)).url,

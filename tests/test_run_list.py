@@ -341,3 +341,32 @@ def test_a_failing_account_says_why_and_as_of_when(client, account, load_test):
     html = page(client)
     assert "Grafana Cloud k6 refused the token (401). Enter a new one. Runs shown are from" in words(html)
     assert f'id="run-{run.pk}"' in html
+
+
+def test_an_account_asked_for_that_has_no_runs_at_all_says_so(client, account, load_test):
+    make_run(load_test)
+    make_test(make_account("fabrikam", "vsts", base_url="https://fabrikam.vsclt.visualstudio.com"), "Login")
+    client.force_login(make_user("operator"))
+    html = words(page(client, "?account=fabrikam"))
+    assert "fabrikam has no runs yet" in html
+    assert "1 load test found, and no run of it" in html
+    assert "has no runs yet" not in page(client, "?account=retail-prod&status=queued")
+
+
+@pytest.mark.parametrize(
+    ("role", "paused", "offered"), [("admin", False, 1), ("admin", True, 0), ("operator", False, 0)]
+)
+def test_who_may_can_let_a_failing_account_be_tried_now(client, account, role, paused, offered):
+    SyncState.objects.update(error="Grafana Cloud k6 does not answer.", paused=paused)
+    client.force_login(make_user(role))
+    html = page(client)
+    assert "Grafana Cloud k6 does not answer." in html
+    assert html.count("Try now") == offered
+
+
+def test_status_and_result_in_a_row_add_a_filter(client, load_test):
+    make_run(load_test, result=RunResult.FAILED)
+    client.force_login(make_user("viewer"))
+    html = page(client, "?name=check")
+    assert 'href="/runs/?name=check&amp;status=finished" title="Only Finished"' in html
+    assert 'href="/runs/?name=check&amp;result=failed" title="Only Failed"' in html

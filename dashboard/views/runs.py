@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, QueryDict, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -25,7 +25,7 @@ from dashboard.seen import seen_by
 from dashboard.words import ended_sentence
 from runs.export import FORMATS, exported
 from runs.health import health_of
-from runs.listing import COUNT_CAP, PAGE_SIZE, BadCursor, Order, run_page, runs_matching
+from runs.listing import COUNT_CAP, PAGE_SIZE, BadCursor, Order, Wanted, run_page, runs_matching
 from runs.models import Account, Run
 
 viewers = permission_required("runs.view_run", raise_exception=True)
@@ -100,9 +100,18 @@ def _found(request: HttpRequest, form: RunFilterForm, address: Address, shown: S
             address, live, shown, "" if any(place.values()) or order != Order() else since_of(page, newest)
         ),
         "fresh": freshness_of(preference_of(request).live_seconds, bool(live)),
+        "without_runs": None if count.shown else _without_runs(form.filters().account),
         "narrowest": narrowest(in_force, form) if in_force and not count.shown else None,
         "now": form.now,
     }
+
+
+def _without_runs(wanted: Wanted) -> Account | None:
+    """The one account asked for, if it has no runs at all; with the number of its load tests."""
+    if len(wanted.any_of) != 1:
+        return None
+    accounts = Account.objects.select_related("sync").annotate(tests=Count("load_tests"))
+    return accounts.filter(slug=wanted.any_of[0], runs=None).first()
 
 
 def _live_url(address: Address, live: Sequence[Run], shown: Sequence[str], since: str) -> str:
