@@ -38,12 +38,16 @@ STEPS = (
 )
 
 
+NOWHERE = 900_000_000  # an id that nothing has
+
+
 def a_run(status: RunStatus, result: RunResult = RunResult.NONE, **values: object) -> Run:
     """A run of no table. `failing` is what `with_failing()` would say."""
-    account = Account(name="retail-prod", slug="retail-prod", provider="k6-legacy")
-    load_test = LoadTest(account=account, name="Checkout API – peak hour", external_id="8815")
+    account = Account(pk=NOWHERE, name="retail-prod", slug="retail-prod", provider="k6-legacy")
+    load_test = LoadTest(pk=NOWHERE, account=account, name="Checkout API – peak hour", external_id="8815")
     now = timezone.now()
     given = {
+        "pk": NOWHERE,
         "number": 214,
         "created_at": now - timedelta(minutes=72),
         "synced_at": now,

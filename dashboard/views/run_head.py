@@ -166,7 +166,7 @@ class Head:
 
     def phases(self) -> list[ShownPhase]:
         usual = typical(runs_before(self.run))
-        return [_shown_phase(phase, self.run) for phase in life_of(self.run, self.now, usual)]
+        return [shown_phase(phase, self.run) for phase in life_of(self.run, self.now, usual)]
 
     def key_numbers(self) -> list[KeyNumber]:
         return key_numbers(self.run, self.thresholds, self.before)
@@ -223,7 +223,8 @@ def head_of(run: Run, user: User, tab: str) -> Head:
     )
 
 
-def _shown_phase(phase: Phase, run: Run) -> ShownPhase:
+def shown_phase(phase: Phase, run: Run) -> ShownPhase:
+    """The last phase of a run that ended is drawn as its status."""
     word, icon = words.RunStatus(phase.status).label, words.STATUS_ICON.get(phase.status, "flag")
     if phase.is_end and phase.state == "done":
         pill = words.status_of(run)

@@ -7,8 +7,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from dashboard import examples
+from dashboard import example_lists, examples
+from dashboard.control_forms import StopForm
 from dashboard.forms.looks import Looks
+from dashboard.run_columns import COLUMNS, USUAL
+from runs.choices import RunStatus
+from runs.criteria import words
 
 
 class ExampleForm(Looks, forms.Form):
@@ -47,5 +51,23 @@ def styleguide(request: HttpRequest) -> HttpResponse:
         "moments": examples.moments(),
         "steps": examples.STEPS,
         "healths": examples.HEALTHS,
+        **_lists(request),
     }
     return render(request, "styleguide/page.html", context)
+
+
+def _lists(request: HttpRequest) -> dict[str, object]:
+    to_stop = examples.a_run(RunStatus.RUNNING, virtual_users=400, planned_duration_s=1800)
+    return {
+        "run_rows": example_lists.run_rows(request.user),
+        "row_heads": [column.label for column in COLUMNS if column.usual],
+        "shown": USUAL,
+        "menu": example_lists.result_menu(),
+        "changes": example_lists.changes(),
+        "thresholds": [{"row": row, "words": words(row)} for row in example_lists.thresholds()],
+        "lives": example_lists.lives(),
+        "error_rows": example_lists.error_rows(),
+        "week": example_lists.week_of_history(),
+        "to_stop": to_stop,
+        "stop_form": StopForm(),
+    }
