@@ -194,7 +194,7 @@ class Order:
                 moment = datetime.fromisoformat(value)
                 if moment.tzinfo is None:
                     raise BadCursor(cursor)
-                return moment, number
+                return moment.astimezone(UTC), number  # OverflowError at the ends of the calendar
             return (float(value) if self.key in _NUMBERS else value), number
         except (ValueError, OverflowError) as wrong:
             raise BadCursor(cursor) from wrong

@@ -158,6 +158,7 @@ def test_days_begin_at_midnight_of_the_viewer(runs):
         ("sort=colour", "Sort: Runs cannot be sorted by “colour”."),
         ("after=nonsense", "Page: This place in the list cannot be read."),
         ("after=2026-11-20T00:00:00~1", "Page: This place in the list cannot be read."),
+        ("after=0001-01-01T00:00:00%2B14:00~1", "Page: This place in the list cannot be read."),
         ("before=2026-11-20T00:00:00Z~99999999999999999999", "Page: This place in the list cannot be read."),
         ("name=a%00b", "Name: It holds characters that cannot be typed"),
         ("name=" + "x" * 201, "Name: Longer than 200 characters"),
