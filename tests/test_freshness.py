@@ -7,6 +7,8 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from dashboard.forms.people import ThemeForm
+from dashboard.forms.preferences import LiveForm
 from dashboard.models import Preference
 from runs.choices import RunResult, RunStatus, StopReason
 from runs.models import SyncState
@@ -105,9 +107,29 @@ def test_an_interval_nobody_offers_changes_nothing(viewer, load_test, seconds):
     assert Preference.of(viewer.get("/me/").wsgi_request.user).live_seconds == 5
 
 
-def test_it_leads_to_no_other_host(viewer, load_test):
-    response = viewer.post(reverse("list_live"), {"live_seconds": 5, "next": "https://elsewhere.example/"})
-    assert response["Location"] == "/runs/"
+@pytest.mark.parametrize("back", ["https://elsewhere.example/", "//elsewhere.example/", "elsewhere", "logout", ""])
+def test_it_leads_to_no_page_but_ours(viewer, load_test, back):
+    response = viewer.post(reverse("list_live"), {"live_seconds": 5, "next": back})
+    assert (response.status_code, response["Location"]) == (302, "/runs/")
+
+
+def test_what_another_window_prefers_meanwhile_stays(viewer, load_test):
+    choose(viewer, 15)
+    old = viewer.get("/runs/").wsgi_request._preference  # as a slower request has read it
+    Preference.objects.update(theme="dark", columns="status,test", time_zone="Europe/Berlin")
+    form = LiveForm({"live_seconds": 60}, instance=old)
+    assert form.is_valid()
+    form.save()
+    kept = Preference.objects.get()
+    assert (kept.live_seconds, kept.theme, kept.columns, kept.time_zone) == (60, "dark", "status,test", "Europe/Berlin")
+
+
+def test_the_first_choices_of_two_windows_both_hold(viewer, load_test):
+    first, second = (Preference.of(viewer.get("/runs/").wsgi_request.user) for _ in range(2))
+    for form in (LiveForm({"live_seconds": 60}, instance=first), ThemeForm({"theme": "dark"}, instance=second)):
+        assert form.is_valid()
+        form.save()
+    assert Preference.objects.values_list("live_seconds", "theme").get() == (60, "dark")
 
 
 def test_new_runs_that_match_are_counted_and_offered(viewer, load_test):

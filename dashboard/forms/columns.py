@@ -2,6 +2,7 @@
 
 from django import forms
 
+from dashboard.forms.preferences import PreferencePart
 from dashboard.models import Preference
 from dashboard.run_columns import KEYS, remembered
 
@@ -18,7 +19,7 @@ class ColumnsField(forms.Field):
         return keys
 
 
-class ColumnsForm(forms.ModelForm):
+class ColumnsForm(PreferencePart):
     """The menu's choice; saved for the person. Status and test are always shown, named or not."""
 
     columns = forms.MultipleChoiceField(choices=[(key, key) for key in KEYS], required=False)
@@ -26,12 +27,9 @@ class ColumnsForm(forms.ModelForm):
 
     class Meta:
         model = Preference
-        fields = ("density",)
+        fields = ("columns", "density")
 
-    def save(self, commit: bool = True) -> Preference:
-        preference = self.instance
-        preference.columns = "" if self.cleaned_data["usual"] else remembered(self.cleaned_data["columns"])
-        if preference.pk is None or not commit:
-            return super().save(commit)
-        preference.save(update_fields=["columns", "density"])
-        return preference
+    def clean(self) -> dict[str, object]:
+        cleaned = super().clean()
+        cleaned["columns"] = "" if cleaned.get("usual") else remembered(cleaned.get("columns", ()))
+        return cleaned

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from dashboard.forms.looks import Looks
+from dashboard.forms.preferences import PreferencePart
 from dashboard.models import Preference, Theme
 from dashboard.run_views import ALL, BUILT_IN, readable_by
 from runs.choices import Role
@@ -39,7 +40,7 @@ class OwnPasswordForm(Looks, PasswordChangeForm):
         self.fields["new_password2"].help_text = ""
 
 
-class PreferenceForm(Looks, forms.ModelForm):
+class PreferenceForm(Looks, PreferencePart):
     time_zone = forms.ChoiceField(label="Time zone", help_text="Times are shown in it; files always hold UTC.")
     default_view = forms.ChoiceField(label="Runs open with", required=False)
 
@@ -57,7 +58,7 @@ class PreferenceForm(Looks, forms.ModelForm):
         self.fields["default_view"].choices = [*built_in, *([("Saved views", saved)] if saved else [])]
 
 
-class ThemeForm(forms.ModelForm):
+class ThemeForm(PreferencePart):
     """Only the theme, from the top bar."""
 
     theme = forms.ChoiceField(choices=Theme)

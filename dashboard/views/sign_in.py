@@ -5,11 +5,11 @@ from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.views import LoginView, LogoutView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_safe
 
 from dashboard.context import preference_of
 from dashboard.forms.people import OwnPasswordForm, PreferenceForm, SignInForm, ThemeForm, role_of
+from dashboard.way_back import way_back
 
 sign_in = LoginView.as_view(
     template_name="registration/sign_in.html", authentication_form=SignInForm, redirect_authenticated_user=True
@@ -44,9 +44,7 @@ def _change_theme(request: HttpRequest) -> HttpResponse:
     form = ThemeForm(request.POST, instance=preference_of(request))
     if form.is_valid():
         form.save()
-    back = request.POST.get("next", "")
-    safe = url_has_allowed_host_and_scheme(back, {request.get_host()}, request.is_secure())
-    return redirect(back if safe else "me")
+    return way_back(request, "me")
 
 
 @require_safe
