@@ -1,13 +1,17 @@
 """Which runs a person has seen: those whose page they opened, and those they said they have seen."""
 
+import logging
 from collections.abc import Iterable
 
 from django.contrib.auth.models import User
+from django.db import OperationalError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from dashboard.models import SeenRun
 from runs.models import Run
+
+log = logging.getLogger(__name__)
 
 
 def seen_by(user: User) -> QuerySet[SeenRun]:
@@ -23,7 +27,12 @@ def mark_seen(user: User, run_ids: Iterable[int]) -> None:
 def opened(request: HttpRequest, run: Run) -> None:
     """Somebody opened a page of this run. Parts of a page and what the page asks for by itself are no look at it.
 
-    Asking first keeps a page that is opened again from waiting for whoever writes.
+    Asking first keeps a page that is opened again from waiting for whoever writes. A database that takes no mark now
+    does not keep anybody from the page.
     """
-    if request.method == "GET" and not request.htmx and not seen_by(request.user).filter(run=run).exists():
+    if request.method != "GET" or request.htmx or seen_by(request.user).filter(run=run).exists():
+        return
+    try:
         mark_seen(request.user, [run.pk])
+    except OperationalError as busy:
+        log.warning("Run %s was opened, but not marked as seen: %s", run.pk, busy)

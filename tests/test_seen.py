@@ -1,8 +1,12 @@
 """Which runs a person has seen: opening a page of a run is enough, and a whole list can be marked at once."""
 
+import contextlib
+import sqlite3
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -55,11 +59,35 @@ def test_what_a_page_asks_for_by_itself_is_no_look_at_the_run(load_test, vera):
     assert seen(vera) == set()
 
 
-def test_opening_a_run_again_writes_nothing(load_test, vera, django_assert_num_queries):
+def test_opening_a_run_again_writes_nothing(load_test, vera):
+    run, page = make_run(load_test, 1), browser(vera)
+    page.get(f"/runs/{run.pk}/")
+    with CaptureQueriesContext(connection) as asked:
+        page.get(f"/runs/{run.pk}/")
+    assert [query["sql"] for query in asked if not query["sql"].startswith("SELECT")] == []
+
+
+def test_two_tabs_may_mark_a_run_in_the_same_moment(load_test, vera):
     run = make_run(load_test, 1)
     mark_seen(vera, [run.pk])
-    mark_seen(vera, [run.pk])  # as from another tab in the same moment
+    mark_seen(vera, [run.pk])
     assert SeenRun.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="elsewhere rows are locked, not whole databases")
+def test_a_database_that_somebody_else_writes_to_keeps_nobody_from_a_run(load_test, vera):
+    run, page = make_run(load_test, 1), browser(vera)
+    assert page.get("/runs/").status_code == 200
+    with contextlib.closing(sqlite3.connect(connection.settings_dict["NAME"])) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA busy_timeout = 0")
+            assert page.get(f"/runs/{run.pk}/").status_code == 200
+            cursor.execute("PRAGMA busy_timeout = 20000")
+    assert seen(vera) == set()
+    page.get(f"/runs/{run.pk}/")
+    assert seen(vera) == {1}
 
 
 def test_failed_runs_leave_the_view_of_unseen_ones_when_opened(load_test, vera):
@@ -115,7 +143,7 @@ def test_more_than_go_at_once_are_said(load_test, vera, monkeypatch):
     assert "1 run is marked as seen." in text_of(page.post("/runs/seen/?view=failed", follow=True))
 
 
-@pytest.mark.parametrize(("query", "until"), [("status=broken", ""), ("unseen=1", "yesterday-ish")])
+@pytest.mark.parametrize(("query", "until"), [("status=broken", ""), ("unseen=1", "yesterday-ish"), ("view=99", "")])
 def test_what_cannot_be_read_marks_nothing(load_test, vera, query, until):
     make_run(load_test, 1)
     answer = browser(vera).post(f"/runs/seen/?{query}", {"until": until}, follow=True)

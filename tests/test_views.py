@@ -8,6 +8,7 @@ from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from dashboard.forms.saved_views import SavedViewForm
 from dashboard.models import Preference, SavedView
 from dashboard.run_views import choose
 from runs.choices import RunResult, RunStatus
@@ -332,6 +333,16 @@ def test_only_its_owner_changes_a_view_and_admins_end_sharing(who, shared):
     assert view.name == ("Taken over" if who == "owner" else "Nightlies")
     assert view.shared is (shared and not may)
     assert view.query == ("result=failed" if who == "owner" else "status=finished&sort=-duration")
+
+
+def test_renaming_a_view_leaves_filters_alone_that_came_in_meanwhile():
+    owner = make_user("viewer", "viktor")
+    view = make_view(owner)
+    form = SavedViewForm({"name": "Evenings"}, instance=SavedView.objects.get(), acting=owner)
+    SavedView.objects.update(query="result=failed")
+    assert form.saves()
+    view.refresh_from_db()
+    assert (view.name, view.query) == ("Evenings", "result=failed")
 
 
 @pytest.mark.parametrize("who", ["owner", "viewer", "admin"])

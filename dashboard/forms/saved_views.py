@@ -41,12 +41,12 @@ class SavedViewForm(Looks, forms.ModelForm):
         return name
 
     def saves(self) -> bool:
-        """Save what is valid; False, with an error, when the same name came in at the same moment."""
+        """Save what is valid and is this form's; False, with an error, when the same name came at the same moment."""
         if not self.is_valid():
             return False
         try:
             with transaction.atomic():
-                self.save()
+                self.instance.save(update_fields=[*self.fields] if self.instance.pk else None)
         except IntegrityError:
             self.add_error("name", TAKEN)
             return False
@@ -77,9 +77,10 @@ class NewViewForm(SavedViewForm):
         super().__init__(*args, acting=acting, **kwargs)
         self.fields["filters"] = FilterQueryField(acting)
 
-    def save(self, commit: bool = True) -> SavedView:
-        self.instance.query = self.cleaned_data["filters"]
-        return super().save(commit)
+    def saves(self) -> bool:
+        if self.is_valid():
+            self.instance.query = self.cleaned_data["filters"]
+        return super().saves()
 
 
 class ViewFiltersForm(forms.Form):

@@ -157,7 +157,8 @@ def runs_seen(request: HttpRequest) -> HttpResponse:
     chosen = choose(request.GET, request.user)
     filters = RunFilterForm(chosen.data, seen=seen_by(request.user))
     form = SeenForm(request.POST)
-    if not filters.is_valid() or not form.is_valid():
+    all_of_no_view = chosen.problem and not chosen.address.values  # not what the button said
+    if all_of_no_view or not filters.is_valid() or not form.is_valid():
         messages.error(request, "Nothing is marked as seen: these filters cannot be read.")
         return redirect(chosen.address.url)
     runs = runs_matching(filters.filters())
