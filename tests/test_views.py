@@ -234,18 +234,41 @@ def test_counts_end_at_99(load_test, vera, monkeypatch):
 
 def test_more_views_mean_no_more_queries(load_test, vera):
     page = browser(vera)
-    make_view(make_user("viewer", "viktor"), "Theirs", shared=True)
+    make_view(make_user("viewer", "viktor"), "Theirs", f"test={load_test.pk}", shared=True)
     for url in ("/runs/", "/views/"):
         page.get(url)
         with CaptureQueriesContext(connection) as few:
             page.get(url)
         for number in range(20):
-            make_view(make_user("viewer", f"{url} {number}"), "Another", shared=True)
+            query = f"test={load_test.pk}&account={load_test.account.slug}&test={number}"
+            make_view(make_user("viewer", f"{url} {number}"), "Another", query, shared=True)
         with CaptureQueriesContext(connection) as many:
             html = page.get(url).content.decode()
         assert len(many) == len(few)
     assert html.count("Another") >= 40
     assert "All views" in page.get("/runs/").content.decode()
+
+
+# --- The list of views ---
+
+
+def held(html: str, name: str) -> str:
+    """What the list says beside the view of this name."""
+    row = next(row for row in html.split("<tr")[2:] if f">{name}</a>" in row)
+    cell = row.split("</td>")[1].partition("<td")[2].partition(">")[2]
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", cell)).strip()
+
+
+def test_the_list_says_what_each_view_holds(load_test, vera):
+    make_view(vera, "Slow ones", f"test={load_test.pk}&status=finished&requested_by=!Schedule&sort=-duration")
+    make_view(vera, "Plain", "sort=test")
+    make_view(vera, "Broken", "account=gone-account")
+    html = browser(vera).get("/views/").content.decode()
+    assert held(html, "Slow ones") == (
+        "Load test is Checkout API Requested by is not Schedule Status is Finished Sorted by duration, highest first"
+    )
+    assert held(html, "Plain") == "All runs, without a filter Sorted by test, A to Z"
+    assert held(html, "Broken") == "Its filters cannot be read any more. Open it to see why."
 
 
 # --- Keeping, changing and forgetting views ---

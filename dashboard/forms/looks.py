@@ -12,6 +12,8 @@ class Looks:
             widget = form_field.widget
             if isinstance(widget, (forms.CheckboxInput, forms.RadioSelect)):
                 widget.attrs.setdefault("class", "form-check-input")
+                if isinstance(form_field, forms.BooleanField):
+                    widget.attrs.setdefault("role", "switch")
             elif isinstance(widget, forms.Select):
                 widget.attrs.setdefault("class", "form-select")
             elif not widget.is_hidden:

@@ -99,9 +99,13 @@ class MomentField(forms.Field):
         return datetime.combine(day, time.min)  # noqa: DTZ (made aware in the viewer's zone by the caller)
 
 
+def known_accounts() -> list[Account]:
+    return list(Account.objects.order_by("name").only("name", "slug", "provider", "enabled", "read_only"))
+
+
 def known_tests(texts: Sequence[str]) -> list[tuple[str, str]]:
     """Those of these ids (with or without a leading "!") that are load tests, with their names."""
-    ids = [text.strip().removeprefix("!") for text in texts[:MOST_VALUES]]
+    ids = [text.strip().removeprefix("!") for text in texts]
     ids = [text for text in ids if text.isascii() and text.isdecimal() and len(text) < 18]
     tests = LoadTest.objects.filter(pk__in=ids).values_list("pk", "name") if ids else ()
     return [(str(pk), name) for pk, name in tests]
@@ -112,6 +116,7 @@ class RunFilterForm(forms.Form):
 
     It knows no views: `run_views.choose` turns one into filters first, so that none is ever dropped unread.
     `seen`: what the reader has seen, as `RunFilters.seen`. Without it nobody can ask for what is unseen.
+    `accounts` and `tests`: the known ones, where somebody reads many addresses and looks them up once.
     """
 
     name = WantedField("Name")
@@ -129,16 +134,19 @@ class RunFilterForm(forms.Form):
     after = forms.CharField(label="Page", required=False)
     before = forms.CharField(label="Page", required=False)
 
-    def __init__(self, data: QueryDict, *, seen: QuerySet | None = None, now: datetime | None = None):
+    def __init__(
+        self, data: QueryDict, *, seen: QuerySet | None = None, now: datetime | None = None,
+        accounts: list[Account] | None = None, tests: list[tuple[str, str]] | None = None,
+    ):  # fmt: skip
         super().__init__(data)
         self.seen = seen
         self.now = now or timezone.now()
         # "from" is no name for a class attribute.
         self.fields["from"] = MomentField("From")
         self.fields["to"] = MomentField("To", end_of_day=True)
-        self.accounts = list(Account.objects.order_by("name").only("name", "slug", "provider", "enabled", "read_only"))
+        self.accounts = known_accounts() if accounts is None else accounts
         self.fields["account"].known = [(account.slug, account.name) for account in self.accounts]
-        self.fields["test"].known = known_tests(data.getlist("test"))
+        self.fields["test"].known = known_tests(data.getlist("test")[:MOST_VALUES]) if tests is None else tests
 
     @classmethod
     def of(cls, query: str, *, seen: QuerySet | None = None) -> "RunFilterForm":

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from dashboard.context import preference_of
-from dashboard.forms.run_filters import RunFilterForm
+from dashboard.forms.run_filters import RunFilterForm, known_accounts, known_tests
 from dashboard.forms.saved_views import DefaultViewForm, NewViewForm, SavedViewForm, SeenForm, ViewFiltersForm
 from dashboard.models import Preference, SavedView
 from dashboard.run_address import Address, tokens
@@ -41,14 +41,19 @@ def _changeable(request: HttpRequest, pk: int) -> SavedView:
 def view_list(request: HttpRequest) -> HttpResponse:
     """One's own views, then those of others."""
     user = request.user
+    views = sorted(readable_by(user), key=lambda view: view.owner_id != user.pk)
+    queries = [QueryDict(saved.query) for saved in views]
+    tests = known_tests([text for query in queries for text in query.getlist("test")])
+    known = {"seen": seen_by(user), "accounts": known_accounts(), "tests": tests}
     rows = [
         {
             "view": View.of(saved),
+            **_held(RunFilterForm(query, **known)),
             "is_own": saved.owner_id == user.pk,
             "owner": shown_name(saved.owner),
             "may_change": may_change(user, saved),
         }
-        for saved in sorted(readable_by(user), key=lambda view: view.owner_id != user.pk)
+        for saved, query in zip(views, queries, strict=True)
     ]
     opens_with = preference_of(request).default_view
     gone = bool(opens_with) and find(opens_with, user) is None
@@ -70,14 +75,18 @@ def view_new(request: HttpRequest) -> HttpResponse:
 
 
 def _new_dialog(request: HttpRequest, form: NewViewForm, query: str) -> HttpResponse:
-    filters = RunFilterForm(QueryDict(query), seen=seen_by(request.user))
-    readable = filters.is_valid()
-    context = {
-        "form": form,
-        "tokens": tokens(filters, Address.of(filters.data)) if readable else [],
-        "order": order_sentence(filters.cleaned_data["sort"]).capitalize() if readable else "",
-    }
+    context = {"form": form, **_held(RunFilterForm(QueryDict(query), seen=seen_by(request.user)))}
     return dialog(request, "views/new.html", context, status=422 if form.errors else 200)
+
+
+def _held(filters: RunFilterForm) -> dict[str, object]:
+    """What a view holds, for its reader: `tokens`, and `order` as words ("" when the filters cannot be read)."""
+    if not filters.is_valid():
+        return {"tokens": [], "order": ""}
+    return {
+        "tokens": tokens(filters, Address.of(filters.data)),
+        "order": order_sentence(filters.cleaned_data["sort"]),
+    }
 
 
 @dialog_methods
