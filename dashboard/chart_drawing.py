@@ -13,8 +13,9 @@ from dashboard.words import clock
 from runs.criteria import number, three_digits
 
 WIDE, NARROW = 948, 358
-LEFT, TOP = 44, 18
-MAIN_HEIGHT, SMALL_HEIGHT, GAP = 162, 40, 17
+LEFT, TOP = 44, 26
+BAND = 24  # above the first panel, for the words of ramp-up, first errors and now: no line runs through them
+MAIN_HEIGHT, SMALL_HEIGHT, GAP = 154, 40, 17
 SMALL = {
     "errors_per_s": ("bars", "Errors/s", "peak"),
     "rate_per_s": ("line", "Requests/s", "mean"),
@@ -65,14 +66,6 @@ class Panel:
     limit: Tick | None = None
     over: str = ""
 
-    @property
-    def text_y(self) -> float:
-        return self.top + 12
-
-    @property
-    def height(self) -> float:
-        return self.bottom - self.top
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawing:
@@ -88,7 +81,15 @@ class Drawing:
 
     @property
     def top(self) -> float:
-        return self.panels[0].top
+        return self.panels[0].top - BAND
+
+    @property
+    def text_y(self) -> float:
+        return self.top + 12
+
+    @property
+    def ramp_height(self) -> float:
+        return self.panels[0].bottom - self.top
 
     @property
     def bottom(self) -> float:
@@ -157,7 +158,7 @@ class Stage:
             panels=panels,
             ramp_to=px(LEFT + ramp * across) if ramp else None,
             now=now,
-            first=self._first_errors(across, right, panels[0].text_y, now, ramp),
+            first=self._first_errors(across, right, panels[0].top - BAND + 12, now, ramp),
         )
 
     def _first_errors(
@@ -170,17 +171,25 @@ class Stage:
             return None
         x, text = LEFT + at * across, f"{clock(at)} first errors"
         width = LETTER * len(text) + 12
-        if (now and abs(now.at - x) < width) or (ramp and x - LEFT < 70):
+        words_at = max(x, LEFT + 54) if ramp else x
+        if now and abs(now.at - words_at) < width:
             y += 14
-        return Label(px(x), y, text, "start" if x + width < right else "end")
+        return Label(px(x), y, text, "start" if x + width < right else "end", px(words_at))
 
-    def _place_of(self, text: str, top: float, bottom: float, across: float, kind: str) -> Label:
-        """Of a small panel's name: at its left, or right of the ramp-up whose slope would run through it."""
+    def _place_of(
+        self, text: str, place: tuple[float, float], across: float, kind: str, line: Sequence[Point]
+    ) -> Label:
+        """Of a small panel's name: at its left, or right of the ramp-up or of now where that runs through it."""
+        top, bottom = place
         ramp, width = self._ramp_end() or 0.0, LETTER * len(text)
-        x = LEFT + ramp * across + 16
-        if kind == "bars" or not ramp or self.now_s is not None or x + width > LEFT + self.end * across:
-            return Label(LEFT + 6, top + 12, text, "start")
-        return Label(px(x), bottom - 7, text, "start")
+        x, right = LEFT + ramp * across + 16, LEFT + self.end * across
+        if kind != "bars" and ramp and self.now_s is None and x + width <= right:
+            return Label(px(x), bottom - 7, text, "start")
+        x = LEFT + (self.now_s or 0.0) * across + 6
+        is_free = all(y > top + 16 for at, y in line if at < LEFT + 10 + width)
+        if is_free or self.now_s is None or x + width > right:
+            x = LEFT + 6
+        return Label(px(x), top + 12, text, "start")
 
     def _shows_now(self) -> bool:
         return self.now_s is not None and self.now_s < 0.97 * self.end
@@ -245,11 +254,10 @@ class Stage:
             found.append(beside(name, main, [*others, limit], box))
         else:
             value = three_digits(self.points[self.main.name][-1][1], self.main.unit)
-            x, y = main[-1]
+            x, y = max(main[-1][0], LEFT + self.now_s * across), main[-1][1]
             fits = x + 8 + LETTER * (len(value) + 4) < box[2]
-            found.append(
-                Label(px(x + 8 if fits else x), px(max(box[1] + 10, y - 8)), f"{value} now", "start" if fits else "end")
-            )
+            at = px(x + 6) if fits else px(main[-1][0])
+            found.append(Label(at, px(max(box[1] + 10, y - 8)), f"{value} now", "start" if fits else "end"))
         for name, line in zip(names, context, strict=True):
             found.append(beside(name, line, [main, limit, *(other for other in others if other is not line)], box))
         if reference:
@@ -268,11 +276,6 @@ class Stage:
         bottom = top + SMALL_HEIGHT
         up = SMALL_HEIGHT / most
         placed = [(LEFT + x * across, bottom - y * up) for x, y in points]
-        bars: list[Bar] = []
-        if kind == "bars":
-            width = max(1.0, 0.72 * (placed[-1][0] - placed[0][0]) / len(placed))
-            last = placed[-1][0] - width
-            bars = [Bar(px(min(x, last)), px(y), px(width), px(bottom - y)) for x, y in placed if y < bottom]
         area = f"{path_of(placed)}V{px(bottom)}H{px(placed[0][0])}Z" if kind == "area" else ""
         return Panel(
             kind=kind,
@@ -281,8 +284,23 @@ class Stage:
             label=label,
             note=said,
             ticks=[Tick(px(top), number(round(most, 6))), Tick(px(bottom), "0")],
-            at=self._place_of(f"{label} {said}", top, bottom, across, kind),
+            at=self._place_of(f"{label} {said}", (top, bottom), across, kind, placed),
             line=path_of(placed) if kind == "line" else "",
             area=area,
-            bars=bars,
+            bars=_bars(placed, bottom) if kind == "bars" else [],
         )
+
+
+def _bars(placed: Sequence[Point], bottom: float) -> list[Bar]:
+    """A bar from each point on, none over another; the last one ends where the axis does."""
+    end, bars = placed[-1][0], []
+    usual = max(1.0, 0.72 * (end - placed[0][0]) / len(placed))
+    for place, (x, y) in enumerate(placed):
+        if place < len(placed) - 1:
+            width = min(usual, max(1.0, placed[place + 1][0] - x - 1))
+        else:
+            x = min(max(bars[-1].x + bars[-1].width + 1 if bars else x, end - usual), end - 1)
+            width = end - x
+        if y < bottom:
+            bars.append(Bar(px(x), px(y), px(width), px(bottom - y)))
+    return bars

@@ -16,12 +16,16 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """Text in a drawing; `y` is its baseline, `anchor` which part of it stands at `x`: start, middle, end."""
+    """Text in a drawing; `y` is its baseline, `anchor` which part of it stands at `x`: start, middle, end.
+
+    `words_at`: where the words stand instead, beside a mark at `x`.
+    """
 
     x: float
     y: float
     text: str
     anchor: str = "middle"
+    words_at: float | None = None
 
 
 def thinned(points: Sequence[Sequence[float]], most: int = MOST_POINTS) -> list[Point]:

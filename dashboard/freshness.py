@@ -1,4 +1,4 @@
-"""How old what the run list shows is, how often it asks for news, and which runs have come since it was made."""
+"""How old what the run list or a live run's page shows is, how often it asks for news, which runs have come since."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,6 +12,7 @@ from runs.models import Account, Run
 STALE_AFTER = timedelta(minutes=10)
 # Intervals people may choose, in seconds; 0 pauses.
 INTERVALS = (5, 15, 60, 0)
+SHORTEST_S = 5
 MOST_NEW = 99
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -41,6 +42,13 @@ def freshness_of(seconds: int, live: bool) -> Freshness:
     if health_of(oldest, now).is_bad or now - moment > STALE_AFTER + timedelta(seconds=oldest.sync_interval_s):
         return Freshness("stale", seconds, moment, oldest.name)
     return Freshness("paused" if not seconds else "live" if live else "calm", seconds, moment)
+
+
+def freshness_of_run(run: Run, seconds: int, trouble: bool) -> Freshness:
+    """What the chip says on the page of a run that can still change."""
+    if trouble or timezone.now() - run.synced_at > STALE_AFTER:
+        return Freshness("stale", seconds, run.synced_at, run.account.name)
+    return Freshness("live" if seconds else "paused", seconds, run.synced_at)
 
 
 def newest_known() -> int:

@@ -140,6 +140,14 @@ def absolute(moment: datetime) -> str:
     return text
 
 
+def daytime(moment: datetime) -> str:
+    """ "today 13:04 CET", "16 Nov 04:55 UTC": to the minute, in the viewer's zone, the year where it is another one."""
+    local, now = timezone.localtime(moment), timezone.localtime()
+    year = f" {local.year}" if local.year != now.year else ""
+    day = "today" if local.date() == now.date() else f"{local.day} {local:%b}{year}"
+    return f"{day} {local:%H:%M %Z}"
+
+
 def number(value: float | None, decimals: int = 0) -> str:
     """1,234 with a real minus; a dash when there is none."""
     if value is None:

@@ -12,9 +12,19 @@ from runs.verdict_words import Before, Case, Facts, Kind, TopError, ago, clock
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
+    """`marked` is the second line with its facts marked; `more` without the marks, `parts` as (text, is a fact)."""
+
     kind: Kind
     sentence: str
-    more: str = ""
+    marked: str = ""
+
+    @property
+    def more(self) -> str:
+        return "".join(text for text, _ in self.parts)
+
+    @property
+    def parts(self) -> list[tuple[str, bool]]:
+        return say.parted(self.marked)
 
 
 def sentence(

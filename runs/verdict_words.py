@@ -25,6 +25,9 @@ Kind = Literal[
 ]
 
 
+FACT = "\x1f"  # around what is to be read first in a second line; no text of a provider keeps such a sign
+
+
 class TopError(Protocol):
     """An error that may be named in a sentence: a `RunError`, or a record with the same names."""
 
@@ -120,6 +123,15 @@ def ago(seconds: float) -> str:
     return f"{max(0, int(seconds))}{NBSP}s" if seconds < 60 else clock(seconds)
 
 
+def fact(text: str) -> str:
+    return f"{FACT}{text.replace(FACT, '')}{FACT}"
+
+
+def parted(marked: str) -> list[tuple[str, bool]]:
+    """A marked text in its parts: each with whether it is a fact."""
+    return [(text, bool(place % 2)) for place, text in enumerate(marked.split(FACT)) if text]
+
+
 def was(said: Words) -> str:
     return f"{said.what} {said.past} {said.value}, {said.relation}" if said.value else broke(said)
 
@@ -141,7 +153,7 @@ def held(case: Case) -> str:
 
 def also(said: Words, live: bool = False) -> str:
     verb = "failed" if not live else "fail" if said.verb == "are" else "fails"
-    numbers = f": {said.value}, {said.relation}" if said.value else ""
+    numbers = f": {fact(said.value)}, {said.relation}" if said.value else ""
     return f"{sentence_case(said.what)} also {verb}{numbers}."
 
 
@@ -171,7 +183,7 @@ def largest_error(case: Case) -> str:
     of_all = (
         f" of {whole:,} errors" if whole and whole >= top.occurrences else f" time{'' if top.occurrences == 1 else 's'}"
     )
-    said = f"{error_name(top)}, {top.occurrences:,}{of_all}"
+    said = f"{fact(error_name(top))}, {top.occurrences:,}{of_all}"
     if case.before.new_error:
         return f"Largest new error: {said}."
     return f"Most frequent error: {said}{f', no error is new since {case.before.run}' if case.before.run else ''}."
@@ -201,10 +213,8 @@ def same_time(case: Case) -> str:
     before = case.before
     if case.facts.status != RunStatus.RUNNING or not before.then:
         return ""
-    was = "the same" if before.now == before.then else before.then
-    return (
-        f"{sentence_case(before.measured)} is {before.now} now; at the same time since start, {before.run} had {was}."
-    )
+    what, was = sentence_case(before.measured), "the same" if before.now == before.then else fact(before.then)
+    return f"{what} is {fact(before.now)} now; at the same time since start, {before.run} had {was}."
 
 
 def stop_asked(case: Case) -> str:
@@ -264,7 +274,7 @@ def detail(facts: Facts) -> str:
 
 
 def clipped(text: str) -> str:
-    flat = " ".join(text.split()).rstrip(".")
+    flat = " ".join(text.replace(FACT, " ").split()).rstrip(".")
     return flat if len(flat) <= 200 else f"{flat[:199].rstrip()}…"
 
 
@@ -293,7 +303,7 @@ def not_final(case: Case) -> str:
     if not facts.planned_duration_s or not facts.load_started_at or facts.load_ended_at:
         return "Not final."
     left = facts.planned_duration_s - since(case, facts.load_started_at)
-    return f"Not final: {spoken(left)} to go." if left > 0 else "Not final."
+    return f"Not final: {fact(spoken(left))} to go." if left > 0 else "Not final."
 
 
 def ran(facts: Facts) -> str:

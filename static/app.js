@@ -63,6 +63,12 @@ document.addEventListener("htmx:afterSwap", () => {
   openMenus = [];
 });
 
+// A number that changed gets a tint for a moment.
+document.addEventListener("htmx:oobBeforeSwap", ({ detail: { target, fragment } }) => {
+  const [before, after] = [target, fragment].map((part) => part.querySelectorAll(".key-number, td.num"));
+  if (before.length === after.length) after.forEach((number, i) => number.classList.toggle("is-changed", number.textContent !== before[i].textContent));
+});
+
 // A menu of filters is swapped with its own button inside: the focus waits at its summary, which is found again by its id.
 document.addEventListener("submit", (event) => {
   const menu = document.activeElement.closest("details.menu[open]");

@@ -1,4 +1,4 @@
-/* Keeps the run list fresh while somebody looks: asks for what can change, says how old it is, and takes nothing away. */
+/* Keeps the run list fresh, and the age on a live run's page true, while somebody looks: asks for what can change, says how old it is, and takes nothing away. */
 "use strict";
 
 {
@@ -69,7 +69,7 @@
   });
 
   document.addEventListener("htmx:afterRequest", ({ detail }) => {
-    if (detail.requestConfig.elt.id !== "live-rows") return;
+    if (!["live-rows", "run-poll"].includes(detail.requestConfig.elt.id)) return;
     failed = detail.successful ? 0 : failed + 1;
     const chip = document.querySelector("#fresh .fresh");
     if (failed >= STALE_MISSES && chip) {

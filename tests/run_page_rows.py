@@ -362,4 +362,5 @@ def page(client: Client, run: Run, part: str = "page", /, **query: object) -> st
 
 def text(html: str) -> str:
     """What a person reads: without tags, spaces collapsed."""
+    html = re.sub(r"</?b>", "", html)
     return " ".join(re.sub(r"<[^>]*>", " ", html).replace("\u00a0", " ").replace("&#x27;", "'").split())

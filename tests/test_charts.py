@@ -126,6 +126,34 @@ def test_only_errors_are_bars_and_none_is_drawn_for_nothing():
     assert panel.note == "peak 4"
 
 
+def test_no_bar_covers_another_at_the_end_of_the_axis():
+    errors = Series("errors_per_s", "Errors/s", "/s", [[0, 0], [60, 3], [120, 4], [180, 2], [190, 5]])
+    bars = chart([P95, errors], []).wide.panels[1].bars
+    assert len(bars) == 4
+    assert all(bar.x + bar.width <= after.x for bar, after in pairwise(bars))
+    assert bars[-1].x + bars[-1].width <= WIDE
+
+
+def test_words_over_the_chart_stand_above_its_lines_and_beside_each_other():
+    def first_at(second: int):
+        errors = Series("errors_per_s", "Errors/s", "/s", [[0, 0], [second, 3], [240, 4]])
+        return chart([P95, errors, USERS], [], planned_s=950, now_s=250).wide
+
+    drawing = first_at(20)
+    assert drawing.first.words_at >= drawing.label_x + 40  # right of "ramp-up"
+    assert drawing.text_y == drawing.first.y < drawing.panels[0].top
+    assert drawing.panels[0].labels[0].x > drawing.now.at
+    assert first_at(150).first.y > drawing.text_y  # under "now", which it would run into
+
+
+def test_the_name_of_a_small_panel_stands_right_of_now_where_its_bars_would_be_in_its_way():
+    early = Series("errors_per_s", "Errors/s", "/s", [[0, 0], [20, 4], [240, 4]])
+    late = Series("errors_per_s", "Errors/s", "/s", [[0, 0], [200, 0], [240, 4]])
+    drawing = chart([P95, early], [], planned_s=2400, now_s=250).wide
+    assert drawing.panels[1].at.x > drawing.now.at
+    assert chart([P95, late], []).wide.panels[1].at.x == drawing.label_x
+
+
 def test_the_ramp_up_ends_where_all_users_were_there():
     drawing = chart(ALL, []).wide
     assert drawing.ramp_to == pytest.approx(coordinates(drawing.panels[0].line)[1][0], abs=0.1)

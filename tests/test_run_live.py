@@ -93,8 +93,32 @@ def test_who_paused_live_updates_gets_none_and_a_way_to_refresh(viewer, a_test):
     Preference.objects.create(user=User.objects.get(username="viewer"), live_seconds=0)
     html = page(viewer, live_run(timezone.now(), a_test), "errors")
     assert "every 2s" not in html
-    assert "Paused, synced" in text(html)
-    assert re.search(r'<a href="[^"]+/errors/">Refresh</a>', html)
+    assert "Paused ·" in text(html)
+    assert "Refresh now" in text(html)
+
+
+def test_the_menu_says_how_fresh_a_live_run_is_and_leads_back_to_its_tab(viewer, a_test):
+    run = live_run(timezone.now(), a_test)
+    html = page(viewer, run, "errors")
+    assert "Live · updated just now" in text(html)
+    assert "Every 2 s Every 15 s Every 60 s Pause" in text(html)
+    assert f'name="next" value="{reverse("run_errors", args=[run.pk])}"' in html
+    Run.objects.filter(pk=run.pk).update(synced_at=timezone.now() - timedelta(minutes=20))
+    assert f"{run.account.name} synced 20 min ago" in text(page(viewer, run, "live", tab="errors"))
+
+
+def test_a_run_that_cannot_change_has_no_such_menu_and_loses_it_with_its_end(viewer, a_test):
+    run = make_run(a_test, details_at=NOW)
+    assert 'id="freshness"' not in page(viewer, run)
+    assert '<details id="freshness" hx-swap-oob="delete">' in page(viewer, run, "live")
+
+
+def test_a_longer_interval_brings_chart_and_lists_each_time(viewer, a_test):
+    Preference.objects.create(user=User.objects.get(username="viewer"), live_seconds=15)
+    run = live_run(timezone.now(), a_test)
+    html = page(viewer, run, "live", tab="summary", turn=1)
+    assert "every 15s" in html
+    assert "run-figure" in html
 
 
 def test_what_is_announced_changes_when_a_criterion_breaks_or_the_run_ends(viewer, a_test):

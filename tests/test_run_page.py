@@ -54,6 +54,7 @@ def test_the_first_thing_after_the_title_is_what_happened(viewer):
     assert title < verdict < html.index('id="run-tabs"')
     assert "Failed: p95 of POST /checkout was 812 ms, limit 500 ms." in text(html)
     assert "Errors also failed: 1.84 %, limit 1 %." in text(html)
+    assert "failed: <b>1.84\u00a0%</b>, limit" in html
 
 
 @pytest.mark.parametrize("tab", TABS)

@@ -86,6 +86,15 @@ def abstime(moment: datetime | None) -> SafeString:
 
 
 @register.simple_tag
+def daytime(moment: datetime) -> SafeString:
+    """`<time>` with the day and the minute; the absolute time is its title and shown on focus."""
+    shown = words.daytime(moment)
+    return format_html(
+        '<time datetime="{}" title="{}" tabindex="0">{}</time>', moment.isoformat(), words.absolute(moment), shown
+    )
+
+
+@register.simple_tag
 def freshness(moment: datetime | None, live: bool = False) -> SafeString:
     """A chip that says how old what is shown is; stale after ten minutes."""
     if not moment:
@@ -96,7 +105,7 @@ def freshness(moment: datetime | None, live: bool = False) -> SafeString:
         )
     if live:
         return format_html(
-            '<span class="chip"><span class="dot is-live"></span><span>Live, {}</span></span>', reltime(moment)
+            '<span class="chip"><span class="dot is-live"></span><span>Synced {}</span></span>', reltime(moment)
         )
     return format_html('<span class="chip">{}<span>Synced {}</span></span>', icon("circle-check"), reltime(moment))
 

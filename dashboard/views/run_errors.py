@@ -245,7 +245,7 @@ def _branch(request: HttpRequest, errors: ErrorsOf, pane: Pane | None) -> HttpRe
 
 
 def _page(request: HttpRequest, errors: ErrorsOf, pane: Pane | None, **context: object) -> HttpResponse:
-    head = head_of(errors.run, request.user, "errors")
+    head = head_of(errors.run, request, "errors")
     shared = {"head": head, "run": errors.run, "view": errors, "printed": PRINTED, **_pane(request, pane)}
     return render(request, "runs/errors.html", {**shared, **context})
 

@@ -7,11 +7,13 @@ from functools import cached_property
 
 from django.contrib.auth.decorators import permission_required
 from django.contrib.auth.models import User
-from django.http import Http404
+from django.http import Http404, HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
 from dashboard import words
+from dashboard.context import preference_of
+from dashboard.freshness import SHORTEST_S, Freshness, freshness_of_run
 from dashboard.key_numbers import KeyNumber, key_numbers
 from runs import actions, run_details
 from runs.choices import RunResult, RunStatus
@@ -40,7 +42,8 @@ VERDICT_LOOK = {
     "unknown": ("help-circle", "none"),
 }
 PHASE_TONE = {"running": "", "stopping": "error", "processing": "busy"}
-PANELS_EVERY = 4  # polls
+POLL_S = 2  # for whoever chose the shortest interval: one run is asked for more often than a list
+PANELS_EVERY = 4  # such polls
 DETAILS_WITHIN = timedelta(minutes=10)  # of a run's end; later they are not to be waited for
 TABS = ("summary", "errors", "thresholds", "metrics", "messages", "config", "activity", "raw")
 
@@ -81,6 +84,7 @@ class Head:
     control_refusal: str
     before: Reference | None  # the previous comparable run
     to_see: RunError | None  # the error that the verdict's second line names
+    seconds: int  # the interval its viewer has chosen; 0 pauses
     turn: int = 0  # how often this page has asked for news
 
     @property
@@ -119,7 +123,17 @@ class Head:
     @property
     def has_panels(self) -> bool:
         """Whether chart and lists come with this answer: they change more slowly than the head, and are large."""
-        return self.tab == "summary" and (self.turn % PANELS_EVERY == 0 or not self.poll_url)
+        often = self.poll_s == POLL_S and self.turn % PANELS_EVERY
+        return self.tab == "summary" and (not often or not self.poll_url)
+
+    @property
+    def poll_s(self) -> int:
+        return POLL_S if self.seconds == SHORTEST_S else self.seconds
+
+    @property
+    def fresh(self) -> Freshness | None:
+        """What the menu beside the title says; None once nothing can change."""
+        return freshness_of_run(self.run, self.seconds, bool(self.sync_trouble)) if self.poll_url else None
 
     @property
     def told(self) -> str:
@@ -198,7 +212,7 @@ def find_run(pk: int) -> Run:
     return run
 
 
-def head_of(run: Run, user: User, tab: str) -> Head:
+def head_of(run: Run, request: HttpRequest, tab: str) -> Head:
     now = timezone.now()
     service = SERVICES.get(run.account.provider)
     provider = service.label if service else run.account.provider
@@ -211,14 +225,15 @@ def head_of(run: Run, user: User, tab: str) -> Head:
     return Head(
         run=run,
         now=now,
-        user=user,
+        user=request.user,
         tab=tab,
         provider=provider,
         thresholds=thresholds,
         verdict=sentence(facts, thresholds, errors, now, before),
         to_see=before.new_error or next(iter(errors), None),
         tabs=_tabs(run),
-        control_refusal=actions.may_control(user, run.account),
+        control_refusal=actions.may_control(request.user, run.account),
+        seconds=preference_of(request).live_seconds,
         before=reference,
     )
 

@@ -74,7 +74,7 @@ class MetricSection:
 @viewers
 def run_page(request: HttpRequest, pk: int) -> HttpResponse:
     """Summary: life, key numbers, chart, thresholds, the most frequent errors, the last messages, the results."""
-    head = head_of(find_run(pk), request.user, "summary")
+    head = head_of(find_run(pk), request, "summary")
     return _tab(request, head, **_panels(head))
 
 
@@ -83,7 +83,7 @@ def run_page(request: HttpRequest, pk: int) -> HttpResponse:
 def run_live(request: HttpRequest, pk: int) -> HttpResponse:
     """What is polled while a run is not ended. The last answer comes without a trigger, and stops the polling."""
     tab = request.GET.get("tab", "")
-    head = head_of(find_run(pk), request.user, tab if tab in TABS else "summary")
+    head = head_of(find_run(pk), request, tab if tab in TABS else "summary")
     turn = request.GET.get("turn", "")
     head.turn = int(turn) if turn.isdecimal() and len(turn) < MOST_DIGITS else 0
     panels = _panels(head) if head.has_panels else {}
@@ -97,7 +97,7 @@ def run_live(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 @viewers
 def run_thresholds(request: HttpRequest, pk: int) -> HttpResponse:
-    head = head_of(find_run(pk), request.user, "thresholds")
+    head = head_of(find_run(pk), request, "thresholds")
     return _tab(request, head, page=_page_of(request, _shown(head.thresholds)))
 
 
@@ -105,7 +105,7 @@ def run_thresholds(request: HttpRequest, pk: int) -> HttpResponse:
 @viewers
 def run_metrics(request: HttpRequest, pk: int) -> HttpResponse:
     """All kinds with their first rows, or (`?kind=`) one kind page by page."""
-    head = head_of(find_run(pk), request.user, "metrics")
+    head = head_of(find_run(pk), request, "metrics")
     counts = run_details.metric_counts(head.run)
     kind = request.GET.get("kind", "")
     if kind in counts:
@@ -121,7 +121,7 @@ def run_metrics(request: HttpRequest, pk: int) -> HttpResponse:
 @viewers
 def run_messages(request: HttpRequest, pk: int) -> HttpResponse:
     """The newest first, by level (`?level=`, repeatable)."""
-    head = head_of(find_run(pk), request.user, "messages")
+    head = head_of(find_run(pk), request, "messages")
     form = MessageFilter(request.GET)
     levels = form.cleaned_data["level"] if form.is_valid() else []
     page = _page_of(request, run_details.messages_of(head.run, levels))
@@ -132,7 +132,7 @@ def run_messages(request: HttpRequest, pk: int) -> HttpResponse:
 @viewers
 def run_config(request: HttpRequest, pk: int) -> HttpResponse:
     """With what it was started, and what was planned."""
-    head = head_of(find_run(pk), request.user, "config")
+    head = head_of(find_run(pk), request, "config")
     service = SERVICES.get(head.run.account.provider)
     fields = {field.key: field for field in service.start_fields} if service else {}
     values = [
@@ -146,7 +146,7 @@ def run_config(request: HttpRequest, pk: int) -> HttpResponse:
 @viewers
 def run_activity(request: HttpRequest, pk: int) -> HttpResponse:
     """What was done here and which statuses were seen, the newest first."""
-    head = head_of(find_run(pk), request.user, "activity")
+    head = head_of(find_run(pk), request, "activity")
     entries = [Activity(at=intent.created_at, intent=intent) for intent in run_details.intents_of(head.run)]
     entries += [Activity(at=event.seen_at, event=event) for event in head.run.statusevents.all()]
     entries.sort(key=lambda entry: entry.at, reverse=True)
@@ -156,7 +156,7 @@ def run_activity(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 @viewers
 def run_raw(request: HttpRequest, pk: int) -> HttpResponse:
-    head = head_of(find_run(pk), request.user, "raw")
+    head = head_of(find_run(pk), request, "raw")
     stored = getattr(head.run, "payload", None)
     text = json.dumps(stored.payload, indent=2, ensure_ascii=False) if stored else ""
     return _tab(request, head, text=text)
