@@ -22,8 +22,10 @@
   document.addEventListener("htmx:afterSwap", ({ target }) => {
     if (!field() || !target.querySelector("#jump-results, [data-typed]") && target.id !== "jump-results") return;
     choose(options()[0]);
-    if (eager) options()[0]?.click();
+    // An answer to fewer letters may come first: what was typed since is on its way.
+    if (!eager || !isCurrent()) return;
     eager = false;
+    options()[0]?.click();
   });
 
   document.addEventListener("keydown", (event) => {

@@ -22,6 +22,21 @@ def test_a_run_number_typed_after_ctrl_k_opens_that_run_even_when_enter_comes_at
     expect(viewer).to_have_url(re.compile(f"/runs/{run['pk']}/$"))
 
 
+def test_enter_waits_for_the_answer_to_all_letters(viewer, world):
+    run = world.run(account__provider=K6, status="finished")
+    viewer.goto("/history/")
+    viewer.keyboard.press("Control+k")
+    expect(field(viewer)).to_be_focused()
+    held = []
+    viewer.route(re.compile(r"/jump/\?q="), lambda route: route.continue_() if held else held.append(route))
+    with viewer.expect_request(re.compile(r"/jump/\?q=")):
+        viewer.keyboard.type("#")
+    viewer.keyboard.type(run["external_id"])
+    viewer.keyboard.press("Enter")
+    held[0].continue_()  # what "#" alone finds comes only now
+    expect(viewer).to_have_url(re.compile(f"/runs/{run['pk']}/$"))
+
+
 def test_arrows_walk_the_places_while_the_letters_stay_in_the_field(viewer):
     viewer.goto("/runs/")
     search = viewer.locator("[data-search]")
