@@ -70,8 +70,9 @@ class Address:
 
     @property
     def cleared(self) -> "Address":
-        """All runs. Only who has a view of their own to begin with is in need of saying so."""
-        return Address({}, "all" if self.view else "", {})
+        """All runs, in the same columns. Only who has a view of their own to begin with is in need of saying so."""
+        columns = {key: self.values[key] for key in ("cols",) if key in self.values}
+        return Address(columns, "all" if self.view else "", {})
 
     def at(self, name: str, **more: str | Sequence[object]) -> str:
         """The address of another view with the same filters, and more parameters."""

@@ -17,7 +17,7 @@ from runs.choices import RunStatus
 from runs.criteria import is_of_all, statistic
 from runs.criteria import words as criterion_words
 from runs.history import Strip
-from runs.listing import COUNT_CAP, Order, capped_count, mark_failing, runs_matching, strips_of
+from runs.listing import COUNT_CAP, Order, RunPage, capped_count, mark_failing, runs_matching, strips_of
 from runs.models import Run, RunThreshold
 from runs.stop_several import fate_of
 
@@ -181,6 +181,14 @@ def _many(count: int) -> str:
 def counted(runs: QuerySet[Run], filters: int) -> Counted:
     total = capped_count(Run.objects.all())
     return Counted(capped_count(runs) if filters else total, total, filters)
+
+
+def span_of(page: RunPage, count: Counted) -> tuple[int, int] | None:
+    """The places of a page's first and last run, where they are known without counting: on the first and last page."""
+    size = len(page.runs)
+    if not page.before:
+        return (1, size) if size else None
+    return None if page.after or count.is_capped else (count.shown - size + 1, count.shown)
 
 
 def narrowest(tokens: Sequence[Token], form: RunFilterForm) -> tuple[Token, int] | None:

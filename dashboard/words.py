@@ -79,9 +79,17 @@ def result_of(run: Run) -> Pill:
 
 
 def ended_sentence(run: Run) -> str:
-    """ "#215 Checkout API finished: failed." """
+    """ "#215 Checkout API finished: failed."; after a stop asked for here "#215 … stopped at 4:38: no verdict." """
     how = {RunStatus.FINISHED: "finished", RunStatus.ABORTED: "was aborted", RunStatus.TIMED_OUT: "timed out"}
-    return f"#{run.shown_number} {run.load_test.name} {how.get(run.status, 'ended')}: {result_of(run).word.lower()}."
+    said = how.get(run.status, "ended")
+    if run.stop_requested_at and run.status == RunStatus.ABORTED:
+        said = "stopped" if run.duration_s is None else f"stopped at {clock(run.duration_s)}"
+    return f"#{run.shown_number} {run.load_test.name} {said}: {result_of(run).word.lower()}."
+
+
+def failing_sentence(run: Run) -> str:
+    """Of a run that has not ended."""
+    return f"#{run.shown_number} {run.load_test.name} is failing: a criterion broke."
 
 
 def provider_words(run: Run) -> str:

@@ -71,7 +71,8 @@ document.addEventListener("htmx:oobBeforeSwap", ({ detail: { target, fragment } 
 
 // A menu of filters is swapped with its own button inside: the focus waits at its summary, which is found again by its id.
 document.addEventListener("submit", (event) => {
-  const menu = document.activeElement.closest("details.menu[open]");
+  // Enter in a box presses the form's first button, which stands in another menu: that click has closed this one.
+  const menu = document.activeElement.closest("details.menu");
   if (!menu || !event.target.contains(menu)) return;
   menu.querySelector("summary").focus();
   menu.open = false;
@@ -103,7 +104,7 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-// Live parts ask only while somebody looks, and never while a menu or a field inside them is in use.
+// Live parts ask only while somebody looks.
 let missed = 0;
 document.addEventListener("htmx:beforeRequest", (event) => {
   const part = event.detail.elt;

@@ -40,8 +40,16 @@
   });
 
   document.addEventListener("change", ({ target }) => {
-    if (target.matches("[data-submits]")) target.form.requestSubmit();
+    // In the sheet one more choice among others, which its own button applies.
+    if (target.matches("[data-submits]") && !target.closest("#facets:popover-open")) target.form.requestSubmit();
   });
+
+  function showTab() {
+    const tab = document.querySelector(".view-tabs [aria-current]");
+    if (tab) tab.parentElement.scrollLeft = tab.offsetLeft - 48;
+  }
+  showTab();
+  document.addEventListener("htmx:afterSwap", showTab);
 
   document.addEventListener("submit", ({ target }) => {
     const sheet = target.querySelector("#facets:popover-open");

@@ -9,12 +9,11 @@
   let failed = 0;
   let pressed = false;
   let place = null; // the focused control of a row about to be swapped: [row, index]
-  let ended = [];
+  let news = [];
   let announced = -QUIET_MS;
 
   const poller = () => document.getElementById("live-rows");
   const controls = (row) => [...row.querySelectorAll("a, button, input, summary")];
-  const isUsed = () => pressed || document.querySelector("#runs tbody :is(details[open], :popover-open)");
 
   function words(seconds) {
     if (seconds < 5) return "just now";
@@ -34,16 +33,16 @@
   }
 
   function announce() {
-    if (!ended.length || performance.now() - announced < QUIET_MS) return;
+    if (!news.length || performance.now() - announced < QUIET_MS) return;
     announced = performance.now();
-    say(ended.length > 3 ? `${ended.length} runs have ended.` : ended.join(" "));
-    ended = [];
+    say(news.length > 3 ? `${news.length} runs have ended or begun to fail.` : news.join(" "));
+    news = [];
   }
 
   function ask() {
     const seconds = Number(document.querySelector("#fresh [data-seconds]")?.dataset.seconds);
     const due = asked + 1000 * (poller()?.hasAttribute("data-live") ? seconds : Math.max(SLOW_S, seconds));
-    if (!seconds || !poller()?.hasAttribute("hx-get") || document.hidden || isUsed() || performance.now() < due) return;
+    if (!seconds || !poller()?.hasAttribute("hx-get") || document.hidden || pressed || performance.now() < due) return;
     asked = performance.now();
     htmx.trigger(poller(), "poll");
   }
@@ -57,9 +56,10 @@
   document.addEventListener("pointerdown", ({ target }) => { pressed = Boolean(target.closest?.("#runs")); });
   for (const over of ["pointerup", "pointercancel"]) document.addEventListener(over, () => { pressed = false; });
 
-  // An answer that comes while a row is in use is left; the same is asked for again a moment later.
+  // An answer that comes between the two halves of a press is left, as its row would not be there to press; the same is
+  // asked for again a moment later. An open menu is no reason: app.js opens it again, and the list must not grow old.
   document.addEventListener("htmx:beforeSwap", ({ detail }) => {
-    if (detail.requestConfig.elt.id === "live-rows" && isUsed()) detail.shouldSwap = false;
+    if (detail.requestConfig.elt.id === "live-rows" && pressed) detail.shouldSwap = false;
   });
 
   document.addEventListener("htmx:oobBeforeSwap", ({ detail }) => {
@@ -81,8 +81,8 @@
     const row = place && document.getElementById(place[0]);
     if (row && document.activeElement === document.body) controls(row)[place[1]]?.focus();
     place = null;
-    for (const sentence of document.querySelectorAll("#ended-runs p")) {
-      ended.push(sentence.textContent);
+    for (const sentence of document.querySelectorAll("#news p")) {
+      news.push(sentence.textContent);
       sentence.remove();
     }
     announce();

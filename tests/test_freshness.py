@@ -11,7 +11,7 @@ from dashboard.forms.people import ThemeForm
 from dashboard.forms.preferences import LiveForm
 from dashboard.models import Preference
 from runs.choices import RunResult, RunStatus, StopReason
-from runs.models import SyncState
+from runs.models import RunThreshold, SyncState
 from tests.pages import text_of
 from tests.rows import make_account, make_run, make_test, make_user
 
@@ -166,7 +166,7 @@ def test_what_has_ended_is_said_once(viewer, load_test):
     run = make_run(load_test, 215, **LIVE)
     other = make_run(load_test, 216, **LIVE)
     url = poll_url(viewer)
-    assert re.search(r'id="ended-runs"[^>]*></div>', viewer.get(url).content.decode())
+    assert re.search(r'id="news"[^>]*></div>', viewer.get(url).content.decode())
     type(run).objects.filter(pk=run.pk).update(status=RunStatus.FINISHED, result=RunResult.FAILED)
     type(run).objects.filter(pk=other.pk).update(status=RunStatus.ABORTED, stop_reason=StopReason.USER)
     html = viewer.get(url).content.decode()
@@ -174,3 +174,23 @@ def test_what_has_ended_is_said_once(viewer, load_test):
     assert "<p>#216 Checkout API was aborted: no verdict.</p>" in html
     following = re.search(r'id="live-rows"[^>]*hx-get="([^"]+)"', html).group(1).replace("&amp;", "&")
     assert "#215" not in viewer.get(following).content.decode()
+
+
+def test_a_confirmed_stop_is_said(viewer, load_test):
+    run = make_run(load_test, 215, **LIVE, stop_requested_at=timezone.now())
+    url = poll_url(viewer)
+    type(run).objects.filter(pk=run.pk).update(status=RunStatus.ABORTED, stop_reason=StopReason.USER, duration_s=278)
+    assert "<p>#215 Checkout API stopped at 4:38: no verdict.</p>" in viewer.get(url).content.decode()
+
+
+def test_a_criterion_that_breaks_is_said_once(viewer, load_test):
+    failing, fine = make_run(load_test, 215, **LIVE), make_run(load_test, 216, **LIVE)
+    RunThreshold.objects.create(run=failing, metric="http_req_duration", broken=True)
+    url = poll_url(viewer)
+    assert "failing: a criterion broke" not in viewer.get(url).content.decode()
+    RunThreshold.objects.create(run=fine, metric="http_req_duration", broken=True)
+    html = viewer.get(url).content.decode()
+    assert "<p>#216 Checkout API is failing: a criterion broke.</p>" in html
+    assert "<p>#215" not in html
+    following = re.search(r'id="live-rows"[^>]*hx-get="([^"]+)"', html).group(1).replace("&amp;", "&")
+    assert "failing: a criterion broke" not in viewer.get(following).content.decode()

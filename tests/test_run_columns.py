@@ -193,3 +193,15 @@ def test_the_menu_of_a_row_adds_its_test_to_the_filters_and_offers_to_start_it_a
     assert reverse("run_start_again", args=[run.pk]) in found
     assert f'data-copy-text="{run.external_id}"' in found
     assert "Start again" not in menu(page(browser(make_user("viewer"))))
+
+
+def test_clearing_the_filters_keeps_the_columns_of_the_address(viewer, load_test):
+    make_run(load_test)
+    html = page(viewer, "?result=passed&cols=status,test,id")
+    assert re.findall(r'class="clear" href="([^"]+)"', html) == ["/runs/?cols=status,test,id"]
+
+
+def test_more_columns_than_usual_stand_in_a_frame_that_scrolls(viewer, load_test):
+    make_run(load_test)
+    assert "is-many" not in page(viewer)
+    assert "runs-wrap is-many" in page(viewer, f"?cols={','.join(KEYS)}")

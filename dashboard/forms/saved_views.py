@@ -108,6 +108,7 @@ class DefaultViewForm(forms.Form):
 
 
 class SeenForm(forms.Form):
-    """What came after `until` was not on the page when somebody said that they have seen it."""
+    """What the page knew on which somebody says that they have seen it: by our clock, and up to which run."""
 
     until = forms.DateTimeField(required=False)
+    newest = forms.IntegerField(required=False, min_value=0, max_value=2**63 - 1)

@@ -19,10 +19,10 @@ from dashboard.forms.columns import ColumnsForm
 from dashboard.forms.run_filters import RunFilterForm
 from dashboard.freshness import freshness_of, new_runs, newest_known, since_of
 from dashboard.run_address import Address, tokens
-from dashboard.run_rows import counted, heads, narrowest, order_sentence, rows_of
+from dashboard.run_rows import counted, heads, narrowest, order_sentence, rows_of, span_of
 from dashboard.run_views import Chosen, choose, tabs
 from dashboard.seen import seen_by
-from dashboard.words import ended_sentence
+from dashboard.words import ended_sentence, failing_sentence
 from runs.export import FORMATS, exported
 from runs.health import health_of
 from runs.listing import COUNT_CAP, PAGE_SIZE, BadCursor, Order, Wanted, run_page, runs_matching
@@ -67,6 +67,7 @@ def _columns(request: HttpRequest, form: RunFilterForm, address: Address) -> dic
     return {
         "shown": shown,
         "choices": run_columns.OPTIONAL,
+        "many": len(shown) > len(run_columns.USUAL),
         "columns_url": address.having("cols", ",".join(shown)).url,
     }
 
@@ -94,7 +95,8 @@ def _found(request: HttpRequest, form: RunFilterForm, address: Address, shown: S
         "rows": rows_of(page.runs, request.user, address, form.now),
         "newer": address.at("run_list", before=page.before) if page.before else "",
         "older": address.at("run_list", after=page.after) if page.after else "",
-        "size": PAGE_SIZE,
+        "span": span_of(page, count),
+        "ways": ("Newer", "Older") if order == Order() else ("Previous", "Next"),
         "live": live,
         "live_url": _live_url(
             address, live, shown, "" if any(place.values()) or order != Order() else since_of(page, newest)
@@ -103,6 +105,7 @@ def _found(request: HttpRequest, form: RunFilterForm, address: Address, shown: S
         "without_runs": None if count.shown else _without_runs(form.filters().account),
         "narrowest": narrowest(in_force, form) if in_force and not count.shown else None,
         "now": form.now,
+        "newest": newest,
     }
 
 
@@ -118,8 +121,9 @@ def _live_url(address: Address, live: Sequence[Run], shown: Sequence[str], since
     """Where to ask for the rows that can still change, and for how many are new; "" when neither can be."""
     # The columns of the page that asks: the person may choose others in another window meanwhile.
     columns = "" if shown == run_columns.USUAL else ",".join(shown)
-    ids = [run.pk for run in live]
-    return address.full.at("run_rows", id=ids, shown=columns, since=since) if live or since else ""
+    ids, failing = [run.pk for run in live], [run.pk for run in live if run.failing]
+    more = {"id": ids, "failing": failing, "shown": columns, "since": since}
+    return address.full.at("run_rows", **more) if live or since else ""
 
 
 def _typed_name(address: Address) -> str:
@@ -171,7 +175,7 @@ def run_rows(request: HttpRequest) -> HttpResponse:
         return HttpResponseBadRequest("Reload the list: where it stands cannot be read.")
     context = {"rows": rows, "live": live, "live_url": _live_url(address, live, shown, since), "shown": shown}
     context |= {
-        "ended": [ended_sentence(run) for run in runs if not run.is_live],
+        "news": _news(runs, request.GET.getlist("failing")),
         "fresh": freshness_of(preference_of(request).live_seconds, bool(live)),
         "new_runs": new,
         "address": address,
@@ -179,9 +183,15 @@ def run_rows(request: HttpRequest) -> HttpResponse:
     return render(request, "runs/_run_rows.html", context)
 
 
+def _news(runs: Sequence[Run], failing: Sequence[str]) -> list[str]:
+    """What is worth a sentence: who ended, and whose criterion broke; `failing` are the ids that were known to."""
+    ended = [ended_sentence(run) for run in runs if not run.is_live]
+    return ended + [failing_sentence(run) for run in runs if run.failing and str(run.pk) not in failing]
+
+
 def _new_runs(request: HttpRequest, since: str) -> int:
     query = request.GET.copy()
-    for key in ("id", "shown", "since"):
+    for key in ("id", "failing", "shown", "since"):
         query.pop(key, None)
     form = RunFilterForm(query, seen=seen_by(request.user))
     return new_runs(form.filters(), since) if form.is_valid() else 0

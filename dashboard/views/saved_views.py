@@ -161,7 +161,8 @@ def view_default(request: HttpRequest) -> HttpResponse:
 def runs_seen(request: HttpRequest) -> HttpResponse:
     """Mark the runs of the list's address as seen, the newest first and at most MOST_AT_ONCE.
 
-    Runs that ended after `until` are left: they were not on the page when the button was pressed.
+    Runs that came or changed after the page was made are left: nobody has seen them so. Both is told by what we did
+    and when, as the clocks of providers differ from ours.
     """
     chosen = choose(request.GET, request.user)
     filters = RunFilterForm(chosen.data, seen=seen_by(request.user))
@@ -172,7 +173,9 @@ def runs_seen(request: HttpRequest) -> HttpResponse:
         return redirect(chosen.address.url)
     runs = runs_matching(filters.filters())
     if until := form.cleaned_data["until"]:
-        runs = runs.exclude(ended_at__gt=until)
+        runs = runs.exclude(statusevents__seen_at__gt=until)
+    if newest := form.cleaned_data["newest"]:
+        runs = runs.filter(pk__lte=newest)
     found = list(runs.order_by("-created_at", "-id").values_list("pk", flat=True)[: MOST_AT_ONCE + 1])
     mark_seen(request.user, found[:MOST_AT_ONCE])
     if len(found) > MOST_AT_ONCE:

@@ -43,6 +43,18 @@ def test_a_menu_counts_finds_and_is_walked_by_keyboard(viewer):
     expect(viewer).to_have_url(re.compile("result=!failed"))
 
 
+def test_enter_in_a_menu_applies_it_and_the_focus_is_at_its_button(viewer):
+    viewer.goto("/runs/?provider=vsts")
+    viewer.locator("#filter-result").press("Enter")
+    facet(viewer, "result").get_by_label("Failed", exact=True).press("Space")
+    with viewer.expect_response(re.compile("result=failed")):
+        viewer.keyboard.press("Enter")
+    expect(viewer.locator(".token")).to_have_count(2)
+    expect(viewer.locator("#filter-result")).to_be_focused()
+    expect(viewer.locator("#filter-result")).to_contain_text("1")
+    expect(facet(viewer, "result")).not_to_have_attribute("open", "")
+
+
 def test_on_a_phone_the_filters_are_a_sheet(browse):
     page = browse("viewer", viewport=PHONE, has_touch=True)
     page.goto("/runs/?provider=vsts")

@@ -143,7 +143,7 @@ def test_pages_lead_on_and_back_without_losing_or_repeating_a_run(viewer):
     pages, names = [], "table.runs [data-row]"
     while True:
         pages.append([row.get_attribute("id") for row in viewer.locator(names).all()])
-        following = viewer.get_by_role("link", name="Next", exact=True)
+        following = viewer.get_by_role("link", name="Older", exact=True)
         if not following.count():
             break
         following.click()
@@ -151,7 +151,7 @@ def test_pages_lead_on_and_back_without_losing_or_repeating_a_run(viewer):
     seen = [name for page in pages for name in page]
     assert len(pages) > 2
     assert len(seen) == len(set(seen)) == total
-    viewer.get_by_role("link", name="Previous", exact=True).click()
+    viewer.get_by_role("link", name="Newer", exact=True).click()
     expect(viewer.locator(f"#{pages[-2][0]}")).to_be_visible()
     assert [row.get_attribute("id") for row in viewer.locator(names).all()] == pages[-2]
 

@@ -39,7 +39,7 @@ def test_runs_ticked_on_two_pages_are_stopped_by_keyboard_each_with_its_outcome(
         pass  # the live rows are swapped, with their boxes
     expect(bar(operator)).to_contain_text("2 selected")
     expect(tick(operator, running[0])).to_be_checked()
-    operator.get_by_role("link", name="Next", exact=True).click()
+    operator.get_by_role("link", name="Older", exact=True).click()
     operator.wait_for_url("**after=**")
     press(operator, "j", "x", "j", "j", "Shift+X")
     expect(bar(operator)).to_contain_text("5 selected · 2 on other pages, until the filters change")
