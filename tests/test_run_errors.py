@@ -8,6 +8,7 @@ from io import StringIO
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -81,9 +82,17 @@ def pane(html: str) -> str:
     return text(html.split('id="error-pane"')[1].partition(">")[2].split("</aside>")[0])
 
 
+def test_the_share_is_of_requests_though_checks_and_thresholds_are_errors_too(viewer):
+    run = failed_k6_run()
+    RunError.objects.filter(run=run).update(occurrences=F("occurrences") * 2)
+    assert "requests (1.84 % failed)" in text(errors(viewer, run))
+    RunMetric.objects.filter(run=run, kind="run").update(numbers={"count": 412806})
+    assert "412,806 requests ·" in text(errors(viewer, run))
+
+
 def test_a_small_tree_is_shown_open_with_times_and_share(viewer):
     html = errors(viewer, failed_k6_run())
-    assert "7,596 in 412,806 requests (1.84 %) · 3 types, 5 subtypes, 10 details" in text(html)
+    assert "7,596 in 412,806 requests (1.84 % failed) · 3 types, 5 subtypes, 10 details" in text(html)
     connection = "POST /api/v2/checkout upstream connect error, reset reason: connection overflow"
     assert rows(html)[:6] == [
         "HTTP 3 subtypes 5,883 times 77.4 % this run 29:45",

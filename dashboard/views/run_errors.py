@@ -81,8 +81,17 @@ class ErrorsOf:
         return known_before(self.previous)
 
     @cached_property
+    def _numbers(self) -> Mapping[str, float]:
+        return run_details.run_numbers(self.run)
+
+    @property
     def requests(self) -> float | None:
-        return run_details.run_numbers(self.run).get("count")
+        return self._numbers.get("count")
+
+    @property
+    def rate(self) -> float | None:
+        """The share of requests that failed, as the summary says it: checks and scripts are errors, but no requests."""
+        return self._numbers.get("error_rate", self.run.error_rate)
 
     def wanted(self, without: str = "") -> Wanted:
         """The filters, all but one."""
@@ -114,12 +123,6 @@ class ErrorsOf:
     @property
     def is_list(self) -> bool:
         return self.asked.get("layout") == "list"
-
-    @property
-    def rate(self) -> float | None:
-        """Errors per request, where that is a share."""
-        all_errors = self.tree.all_occurrences
-        return all_errors / self.requests if self.requests and all_errors <= self.requests else None
 
     @property
     def nothing_failed(self) -> str:
