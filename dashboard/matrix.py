@@ -58,7 +58,7 @@ def heads(columns: Sequence[Column]) -> list[Head]:
 
 
 def _no_run(head: Head) -> str:
-    return f'<td class="{head.css}"><span class="no-run" title="{head.day}: no run">·</span></td>'
+    return f'<td class="{head.css}"><span class="no-run" title="{head.day}: no run"></span></td>'
 
 
 def verdict_cells(heads: Sequence[Head], cells: Sequence[Cell], query: Iterable[tuple[str, str]]) -> SafeString:

@@ -130,12 +130,12 @@ function failure({ xhr, requestConfig }) {
   return "Plimsoll did not answer. Nothing was changed on this page; try again.";
 }
 
-function say(text, kind = "info") {
+function say(text, kind = "info", urgent = false) {
   const message = document.getElementById("says").content.querySelector(`.is-${kind}`).cloneNode(true);
   message.querySelector("span").textContent = text;
   // What is behind an open dialog is neither seen nor read out.
   const within = document.querySelector("dialog[open] .dialog-body");
-  if (within) message.setAttribute("role", "alert");
+  if (within || urgent) message.setAttribute("role", "alert");
   (within || document.getElementById("messages")).append(message);
   fade(message);
 }

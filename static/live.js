@@ -32,7 +32,7 @@ document.addEventListener("htmx:load", ({ detail: { elt } }) => {
     clearTimeout(waiting);
     waiting = setTimeout(() => {
       saidAt = Date.now();
-      say(elt.dataset.say);
+      say(elt.dataset.say, elt.hasAttribute("data-urgent") ? "error" : "info", elt.hasAttribute("data-urgent"));
     }, Math.max(0, saidAt + 5000 - Date.now()));
   }
   const ended = document.getElementById("run-ended");

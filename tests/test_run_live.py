@@ -142,6 +142,30 @@ def test_an_unknown_tab_is_polled_as_the_summary(viewer, a_test):
     assert SCRIPT not in html
 
 
+def test_a_stop_without_effect_is_said_urgently_after_90_seconds_and_can_be_asked_again(operator, a_test):
+    run = live_run(timezone.now(), a_test)
+    ask_to_stop(run, "Tomás", timezone.now() - timedelta(seconds=80))
+    early = page(operator, run, "live", tab="errors")
+    assert "still runs" not in text(early)
+    assert "data-urgent" not in early
+    ask_to_stop(run, "Tomás", timezone.now() - timedelta(seconds=102))
+    late = page(operator, run, "live", tab="errors")
+    assert f"#{run.number} still runs, 1:42 after the stop." in text(late)
+    assert f'data-say="#{run.number} still runs, 1:42 after the stop." data-urgent' in late
+    assert f'id="run-ask-again" class="btn btn-sm no-print" href="{reverse("run_stop", args=[run.pk])}"' in late
+    assert told(late) != told(early)
+    operator.force_login(make_user("viewer", "vera"))
+    watched = page(operator, run, "live", tab="errors")
+    assert "still runs" in text(watched)
+    assert "run-ask-again" not in watched
+    Run.objects.filter(pk=run.pk).update(status=RunStatus.ABORTED, ended_at=timezone.now())
+    assert "still runs" not in text(page(operator, run))
+
+
+def told(html: str) -> str:
+    return re.search(r'data-told="([^"]*)"', html).group(1)
+
+
 def test_a_stop_that_was_asked_is_said_while_the_status_stays_the_providers(operator, a_test):
     run = live_run(timezone.now(), a_test)
     RunThreshold.objects.filter(run=run).delete()

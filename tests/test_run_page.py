@@ -94,7 +94,8 @@ def test_a_run_asked_for_here_names_our_person_and_the_providers(viewer, a_test)
 
 def test_tabs_count_what_is_behind_them(viewer):
     tabs = page(viewer, failed_k6_run()).split('id="run-tabs"')[1].split("</nav>")[0]
-    assert text(tabs.partition(">")[2]).startswith("Summary Errors 7,596 Thresholds 2/6 Metrics Messages 3 Config")
+    said = "Summary Errors 7,596 Thresholds 2/6 2 of 6 failed Metrics Messages 3 Config"
+    assert text(tabs.partition(">")[2]).startswith(said)
     assert 'title="2 of 6 failed"' in tabs
 
 

@@ -22,8 +22,9 @@ from runs.criteria import three_digits
 from runs.life import Phase, life_of, typical
 from runs.models import Run, RunError, RunThreshold
 from runs.services import SERVICES
+from runs.stop_several import ASK_AGAIN_AFTER
 from runs.verdict import Verdict, sentence
-from runs.verdict_words import Before
+from runs.verdict_words import Before, ago
 
 viewers = permission_required("runs.view_run", raise_exception=True)
 
@@ -137,8 +138,18 @@ class Head:
 
     @property
     def told(self) -> str:
-        """Changes when something happened that is worth an announcement: a criterion broke, the run ended."""
-        return f"live {self.run.threshold_broken}" if self.run.is_live else f"ended {self.verdict.kind}"
+        """Changes when something is worth an announcement: a criterion broke, a stop had no effect, the run ended."""
+        if not self.run.is_live:
+            return f"ended {self.verdict.kind}"
+        return f"live {self.run.threshold_broken}" + (" still" if self.unstopped else "")
+
+    @property
+    def unstopped(self) -> str:
+        """How long ago a stop was asked for that had no effect, "1:42"; "" where none was, or it may still come."""
+        asked = self.run.stop_requested_at
+        if not asked or not self.run.is_stoppable or self.now - asked < ASK_AGAIN_AFTER:
+            return ""
+        return ago((self.now - asked).total_seconds())
 
     @property
     def _waits_for_details(self) -> bool:

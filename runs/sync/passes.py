@@ -219,7 +219,7 @@ class _Pass:
             raise Stopping
 
     def _words(self) -> str:
-        words = f"page {self.so_far.pages}, {self.so_far.runs:,} runs"
+        words = f"page {self.so_far.pages}, {self.so_far.runs:,} {'run' if self.so_far.runs == 1 else 'runs'}"
         return f"{words}, details of {self.so_far.details:,}" if self.so_far.details else words
 
     def _interval(self) -> timedelta:
