@@ -54,12 +54,18 @@ def _of_whole(
         peak = known.get("peak_rate_per_s")
         note = f"peak {three_digits(peak)}" if peak else ""
         cells.append(_number("Mean rate", three_digits(rate, "1/s"), note, change=_was(rate, was.get("rate_per_s"))))
-    users = known.get("max_vus", run.virtual_users)
+    users = _peak_users(run) or known.get("max_vus", run.virtual_users)
     # Planned users alone are no number of the run; the line under the title has them.
     if users is not None and (cells or "max_vus" in known):
         label = "Peak VUs" if "max_vus" in known else "VUs"
         cells.append(KeyNumber(label, words.number(users), change=_was(users, was.get("max_vus"))))
     return cells
+
+
+def _peak_users(run: Run) -> float | None:
+    """The most there were in a run that was cut short: what providers give for it may be what was planned."""
+    row = None if run.status == RunStatus.FINISHED else run.series.filter(name="vus").first()
+    return max((value for _, value in row.points if value is not None), default=None) if row else None
 
 
 def _so_far(

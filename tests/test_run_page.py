@@ -307,6 +307,18 @@ def test_key_numbers_say_how_they_changed_since_the_previous_comparable_run(view
     assert f'Compared with <a href="{reverse("run_page", args=[before.pk])}">#213</a>, passed' in html
 
 
+def test_the_peak_of_a_run_cut_short_is_what_its_chart_reached_not_what_was_planned(viewer):
+    run = failed_k6_run()
+    row = run.series.get(name="vus")
+    row.points = row.points[:2]
+    row.save(update_fields=["points"])
+    reached = max(value for _, value in row.points)
+    assert reached < 400
+    assert "Peak VUs 400" in keys_of(page(viewer, run))
+    Run.objects.filter(pk=run.pk).update(status=RunStatus.ABORTED)
+    assert f"Peak VUs {reached}" in keys_of(page(viewer, run))
+
+
 def test_errors_the_previous_run_did_not_have_are_new(viewer):
     run = failed_k6_run()
     assert "tag-new" not in page(viewer, run)

@@ -57,3 +57,19 @@ def test_a_live_page_leaves_alone_what_is_in_use_and_becomes_final_by_itself(vie
     expect(viewer.locator("#run-ended")).to_be_hidden()
     expect(table).to_have_attribute("open", "")
     expect(viewer.locator("[data-poll][hx-get*='/live/']")).to_have_count(0)
+
+
+def test_its_menu_stays_open_while_numbers_move_and_pauses_them(viewer, running):
+    viewer.goto(f"/runs/{running['pk']}/")
+    menu, number = viewer.locator("#freshness"), viewer.locator(".key-number").first
+    menu.locator("summary").click()
+    with viewer.expect_response(lambda answer: "/live/" in answer.url):
+        number.evaluate("number => { number.textContent = 'another' }")
+    expect(number).to_have_class(re.compile("is-changed"))
+    expect(menu).to_have_attribute("open", "")
+    menu.get_by_role("button", name="Pause").click()
+    expect(menu).to_contain_text("Paused")
+    expect(viewer.locator("#run-poll")).to_have_count(0)
+    menu.locator("summary").click()
+    menu.get_by_role("button", name="Every 2 s").click()
+    expect(menu).to_contain_text("Live")
