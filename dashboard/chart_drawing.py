@@ -134,6 +134,7 @@ class Stage:
     now_s: float | None
     reference_label: str
     reference: Series | None
+    mean_rate: float | None = None
 
     def draw(self, width: int) -> Drawing:
         right = width - 6
@@ -268,7 +269,8 @@ class Stage:
         kind, label, kind_of_note = SMALL[item.name]
         points = self.points[item.name]
         values = [value for _, value in points]
-        note = {"peak": max(values), "mean": sum(values) / len(values), "max": max(values)}[kind_of_note]
+        mean = sum(values) / len(values) if self.mean_rate is None else self.mean_rate
+        note = mean if kind_of_note == "mean" else max(values)
         if self.now_s is not None and kind != "bars":
             kind_of_note, note = "now", values[-1]
         said = f"{kind_of_note} {three_digits(note)}"

@@ -34,10 +34,12 @@ def chart(
     planned_s: float | None = None,
     now_s: float | None = None,
     before: tuple[str, Mapping[str, Series]] | None = None,
+    mean_rate: float | None = None,
 ) -> Chart | None:
     """The figure of a run; None without a point. While it runs, `now_s` is the time since load start.
 
-    `before` is a run to draw dashed behind the main line: its label and its series by name.
+    `before` is a run to draw dashed behind the main line: its label and its series by name. `mean_rate`: requests per
+    second of the whole run, where the provider gave it: points are samples, and their mean is a little off.
     """
     known = {item.name: item for item in series if len(thinned(item.points)) > 1}
     main = _main_of(known)
@@ -51,7 +53,7 @@ def chart(
     reference = before[1].get(main.name) if before and main else None
     if reference and (reference.unit != main.unit or len(thinned(reference.points)) < 2):
         reference = None
-    stage = Stage(drawn, points, main, limit, end, now_s, before[0] if reference else "", reference)
+    stage = Stage(drawn, points, main, limit, end, now_s, before[0] if reference else "", reference, mean_rate)
     head, rows = _table(drawn, points)
     if reference:
         head, rows = _with_reference(before[0], reference, drawn, points, head, rows)

@@ -154,6 +154,12 @@ def test_the_name_of_a_small_panel_stands_right_of_now_where_its_bars_would_be_i
     assert chart([P95, late], []).wide.panels[1].at.x == drawing.label_x
 
 
+def test_the_mean_rate_is_the_providers_own_where_it_gave_one():
+    assert chart(ALL, []).wide.panels[2].note != "mean 73.3"
+    assert chart(ALL, [], mean_rate=73.348).wide.panels[2].note == "mean 73.3"
+    assert chart(ALL, [], mean_rate=73.348, now_s=250).wide.panels[2].note.startswith("now ")
+
+
 def test_the_ramp_up_ends_where_all_users_were_there():
     drawing = chart(ALL, []).wide
     assert drawing.ramp_to == pytest.approx(coordinates(drawing.panels[0].line)[1][0], abs=0.1)

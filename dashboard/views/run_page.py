@@ -200,7 +200,15 @@ def _chart_of(head: Head) -> Chart | None:
     since = (head.now - run.load_started_at).total_seconds() if run.is_live and run.load_started_at else None
     if head.before:
         before = (f"#{head.before.run.shown_number}, {outcome_word(head.before.run)}", head.before.series)
-    return chart(run.series.all(), head.thresholds, planned_s=run.planned_duration_s, now_s=since, before=before)
+    mean_rate = run_details.run_numbers(run).get("rate_per_s")
+    return chart(
+        run.series.all(),
+        head.thresholds,
+        planned_s=run.planned_duration_s,
+        now_s=since,
+        before=before,
+        mean_rate=mean_rate,
+    )
 
 
 def _section(kind: str, rows: Iterable[RunMetric], total: int) -> MetricSection:
