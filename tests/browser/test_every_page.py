@@ -1,12 +1,19 @@
-"""Every page at both widths in both themes: nothing overflows, nothing is reported, and axe finds nothing to say."""
+"""Every page at both widths in both themes: nothing overflows, nothing is reported, and axe finds nothing to say.
+
+A new page fails here until it is walked: what each test walks is written down, and compared with the routes there are.
+"""
 
 from collections.abc import Callable
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.template.loader import render_to_string
+from django.urls import resolve
 from playwright.sync_api import Page, expect
 
+from dashboard.urls import urlpatterns
 from tests.browser.conftest import PHONE, WIDE
 from tests.browser.world import K6, SLUGS, VSTS
 
@@ -14,6 +21,27 @@ TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 # The one rule of wcag22aa, the size of targets, is off in axe itself.
 RULES = {"runOnly": TAGS, "rules": {"target-size": {"enabled": True}}, "resultTypes": ["violations"]}
 NARROW = {"width": 320, "height": 640}
+RUN_TABS = {"page", "errors", "thresholds", "metrics", "messages", "config", "activity", "raw"}
+# Test -> the routes whose pages it looks at.
+WALKS = {
+    "test_lists_and_history": {"run_list", "test_list", "history", "view_list", "view_new"},
+    "test_each_tab_of_a_failed_run": {f"run_{tab}" for tab in RUN_TABS},
+    "test_a_live_run_its_load_test_and_their_dialogs": {
+        "run_page", "runs_stop", "runs_stopped", "run_stop", "test_start", "account_start", "test_page", "intent_page",
+    },
+    "test_what_follows_an_ended_run": {"run_start_again"},
+    "test_a_saved_view_and_its_dialogs": {"view_list", "view_page", "view_delete"},
+    "test_accounts_people_and_own_page": {
+        "account_list", "account_new", "account_page", "user_list", "user_new", "user_page", "me", "shortcuts", "jump",
+    },
+    "test_the_sign_in_page_and_pages_that_say_no": {"sign_in", "account_list", "run_page"},
+}  # fmt: skip
+# Routes that lead on, send a file or a part of a page; the styleguide has tests of its own.
+NO_PAGES = {
+    "home", "sign_out", "styleguide", "run_rows", "list_live", "run_export", "selection_export", "run_columns",
+    "run_facet", "run_live", "run_errors_export", "run_archive", "runs_seen", "view_default", "view_save",
+    "intent_queue", "intent_leave", "account_test", "account_sync",
+}  # fmt: skip
 TABS = ("", "errors/", "thresholds/", "metrics/", "messages/", "config/", "activity/", "raw/")
 # The first elements that stick out of the window, if the document can be scrolled sideways.
 OVERFLOW = """() => {
@@ -24,22 +52,30 @@ OVERFLOW = """() => {
     .slice(0, 4).map((element) => element.outerHTML.slice(0, 120))];
 }"""
 
+# What a thumb misses on a phone; a button that copies has room around it instead.
+TOO_LOW = """() => [...document.querySelectorAll(".btn:not(.copy), .form-control, .form-select")]
+  .filter((part) => part.checkVisibility() && part.getBoundingClientRect().height < 35.5)
+  .slice(0, 4).map((part) => part.outerHTML.slice(0, 120))"""
+
 
 class Inspector:
     """Goes through pages and writes down what is wrong; `path` names a place in the report."""
 
     def __init__(self) -> None:
         self.faults: list[str] = []
+        self.walked: set[str] = set()
 
     def visit(self, page: Page, *paths: str) -> None:
         for path in paths:
             page.goto(path)
+            self.walked.add(resolve(urlsplit(path).path).url_name)
             self.look(page, path)
 
     def look(self, page: Page, what: str) -> None:
         """The page as it is now, in each look: axe once in either theme and at either width."""
         self._fit(page, what, "light", NARROW)
         self._fit(page, what, "light", PHONE)
+        self.faults += [f"{what} (390 px) is too low for a thumb: {part}" for part in page.evaluate(TOO_LOW)]
         self._fit(page, what, "dark", PHONE)
         self.ask_axe(page, f"{what} (phone, dark)")
         self._fit(page, what, "dark", WIDE)
@@ -57,18 +93,23 @@ class Inspector:
 
 
 @pytest.fixture
-def inspector():
+def inspector(request):
     inspector = Inspector()
     yield inspector
     assert not inspector.faults, "\n".join(inspector.faults)
+    assert inspector.walked == WALKS.get(request.node.originalname, set())
+
+
+def test_no_page_is_left_out():
+    walked = set().union(*WALKS.values())
+    assert walked | NO_PAGES == {route.name for route in urlpatterns}
+    assert not walked & NO_PAGES
 
 
 def test_lists_and_history(admin, inspector):
-    inspector.visit(admin, "/runs/", "/runs/?status=finished&result=failed&name=checkout", "/runs/?status=broken")
+    inspector.visit(admin, "/runs/", "/runs/?view=failed&status=finished&name=checkout", "/runs/?status=broken")
     inspector.visit(admin, "/runs/?name=nothing+has+this+name", "/tests/", "/history/?days=28", "/history/?days=90")
-    inspector.visit(
-        admin, "/runs/?view=failed&status=finished", "/runs/?view=999", "/views/new/?status=finished", "/views/"
-    )
+    inspector.visit(admin, "/runs/?view=999&name=nothing+has+this+name", "/views/new/?status=finished", "/views/")
 
 
 @pytest.mark.parametrize("provider", [K6, VSTS])
@@ -94,6 +135,34 @@ def test_a_live_run_its_load_test_and_their_dialogs(admin, inspector, world):
         admin.locator(".page-actions").get_by_role("link", name=link).click()
         expect(admin.locator("dialog[open]")).to_be_visible()
         inspector.look(admin, f"{link} dialog")
+    admin.get_by_role("button", name="Start", exact=False).last.click()
+    expect(admin.locator("dialog[open]")).to_have_count(0)
+    intent = world.tell("rows", model="ControlIntent", values=["token"], load_test=run["load_test_id"])[-1]["token"]
+    inspector.visit(admin, f"/intents/{intent}/")
+
+
+def test_what_follows_an_ended_run(operator, inspector, world):
+    run = world.run(status="finished", account__provider=K6)
+    inspector.visit(operator, f"/runs/{run['pk']}/start-again/")
+    operator.goto(f"/runs/{run['pk']}/")
+    operator.locator(".page-actions").get_by_role("link", name="Start again…").click()
+    expect(operator.locator("dialog[open]")).to_be_visible()
+    inspector.look(operator, "start again dialog")
+
+
+def test_a_saved_view_and_its_dialogs(viewer, inspector):
+    viewer.goto("/views/new/?status=finished&result=!passed&requested_by=Schedule&sort=-duration")
+    viewer.get_by_label("Name").fill("Looked at from every side")
+    viewer.get_by_role("button", name="Save view").click()
+    expect(viewer.get_by_role("link", name="Looked at from every side")).to_have_attribute("aria-current", "page")
+    key = viewer.url.partition("view=")[2]
+    inspector.look(viewer, "a saved view")
+    inspector.visit(viewer, f"/views/{key}/", f"/views/{key}/delete/", "/views/")
+    for link in ("Rename or share", "Delete"):
+        viewer.goto("/views/")
+        viewer.get_by_role("link", name=f"{link} Looked at from every side").click()
+        expect(viewer.locator("dialog[open]")).to_be_visible()
+        inspector.look(viewer, f"{link} dialog")
 
 
 def test_accounts_people_and_own_page(admin, inspector):
@@ -108,6 +177,15 @@ def test_the_sign_in_page_and_pages_that_say_no(stranger, viewer, inspector):
     viewer.watch.allow(403, 404)
     inspector.visit(stranger, "/sign-in/?next=/runs/")
     inspector.visit(viewer, "/accounts/", "/runs/999999/")
+    viewer.context.clear_cookies(name="csrftoken")
+    viewer.goto("/me/")
+    viewer.context.clear_cookies(name="csrftoken")
+    viewer.get_by_role("button", name="Save settings").click()
+    expect(viewer.get_by_role("heading", name="This form can no longer be sent")).to_be_visible()
+    inspector.look(viewer, "403, sent too late")
+    viewer.route("**/broken/", lambda route: route.fulfill(body=render_to_string("500.html"), content_type="text/html"))
+    viewer.goto("/broken/")
+    inspector.look(viewer, "500")
 
 
 @pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
