@@ -14,9 +14,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from dashboard.forms.selection import SelectionForm, StopSeveralForm
 from dashboard.intent_ends import End, end_of
+from dashboard.permissions import viewers
 from dashboard.run_address import Address, tokens
 from dashboard.seen import seen_by
-from dashboard.views.control import dialog, dialog_methods, go, viewers
+from dashboard.views.control import dialog, dialog_methods, go
 from dashboard.views.runs import file_of, list_url
 from runs.choices import IntentOutcome
 from runs.export import FORMATS

@@ -6,27 +6,25 @@ from datetime import datetime
 from uuid import UUID
 
 from django.contrib import messages
-from django.contrib.auth.decorators import permission_required
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
 from dashboard import words
 from dashboard.control_forms import StartForm, StopForm
 from dashboard.intent_ends import end_of
+from dashboard.permissions import viewers
 from runs import actions
 from runs.choices import IntentKind, IntentOutcome
 from runs.health import health_of
 from runs.models import Account, ControlIntent, LoadTest, Run
 from runs.services import SERVICES
 
-viewers = permission_required("runs.view_run", raise_exception=True)
 dialog_methods = require_http_methods(["GET", "HEAD", "POST"])
 MESSAGE_LEVELS = {
     IntentOutcome.ACCEPTED: messages.SUCCESS,
@@ -150,9 +148,7 @@ def dialog(request: HttpRequest, template: str, context: dict, status: int = 200
     """The inside of the dialog where HTMX asks for it, else a page around it."""
     in_dialog = bool(request.htmx) and request.htmx.target == "dialog"
     layout = f"components/dialog_{'only' if in_dialog else 'full'}.html"
-    response = render(request, template, {**context, "layout": layout, "in_dialog": in_dialog}, status=status)
-    patch_vary_headers(response, ["HX-Request", "HX-Target"])
-    return response
+    return render(request, template, {**context, "layout": layout, "in_dialog": in_dialog}, status=status)
 
 
 def _start_dialog(request: HttpRequest, plan: StartPlan, form: StartForm, refusal: str = "") -> HttpResponse:
@@ -240,9 +236,7 @@ def intent_page(request: HttpRequest, token: UUID) -> HttpResponse:
         "start_url": _start_url(intent),
         "may_control": not actions.may_control(request.user, intent.account),
     }
-    response = render(request, "control/_intent.html" if polled else "control/intent.html", context)
-    patch_vary_headers(response, ["HX-Request", "HX-Target"])
-    return response
+    return render(request, "control/_intent.html" if polled else "control/intent.html", context)
 
 
 def _start_url(intent: ControlIntent) -> str:

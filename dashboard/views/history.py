@@ -2,7 +2,6 @@
 
 from datetime import UTC, date
 
-from django.contrib.auth.decorators import permission_required
 from django.core.paginator import Page, Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -11,6 +10,7 @@ from django.views.decorators.http import require_safe
 
 from dashboard.forms.history_filters import HistoryForm
 from dashboard.matrix import Head, MatrixRow, Summary, heads, matrix_row, total_cells
+from dashboard.permissions import viewers
 from runs import actions, history_rows
 from runs import history as sums
 from runs.history import TESTS_PER_PAGE, Counts, Span, Tally
@@ -50,7 +50,7 @@ def longest_without_pass(counts: list[Counts], today: date) -> tuple[Counts, int
 
 
 @require_safe
-@permission_required("runs.view_run", raise_exception=True)
+@viewers
 def history(request: HttpRequest) -> HttpResponse:
     """The matrix of tests and days, worst first, fifty tests a page."""
     today = timezone.now().astimezone(UTC).date()

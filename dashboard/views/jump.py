@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 
-from django.contrib.auth.decorators import permission_required
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
+from dashboard.permissions import viewers
 from dashboard.run_views import ALL, BUILT_IN, View, readable_by, values_of
 from runs import jump
 from runs.models import Account, LoadTest, Run
@@ -54,7 +53,7 @@ PAGES = (
 
 
 @require_safe
-@permission_required("runs.view_run", raise_exception=True)
+@viewers
 def jump_to(request: HttpRequest) -> HttpResponse:
     """Places for what is typed (`?q=`): a page of links, the inside of the dialog, or its results alone."""
     typed = request.GET.get("q", "")[:MOST_TYPED].replace("\0", "").strip()
@@ -69,9 +68,7 @@ def jump_to(request: HttpRequest) -> HttpResponse:
         "partial": target == RESULTS,
         "layout": f"components/dialog_{'only' if in_dialog else 'full'}.html",
     }
-    response = render(request, "jump/_results.html" if target == RESULTS else "jump/jump.html", context)
-    patch_vary_headers(response, ["HX-Request", "HX-Target"])
-    return response
+    return render(request, "jump/_results.html" if target == RESULTS else "jump/jump.html", context)
 
 
 def groups_for(user: User, typed: str) -> list[tuple[str, list[Place]]]:

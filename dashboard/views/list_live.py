@@ -7,7 +7,7 @@ from django.views.decorators.http import require_POST
 from dashboard.context import preference_of
 from dashboard.forms.preferences import LiveForm
 from dashboard.freshness import freshness_of
-from dashboard.views.runs import viewers
+from dashboard.permissions import viewers
 from dashboard.way_back import way_back
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import UTC
 from urllib.parse import urlencode
 
-from django.contrib.auth.decorators import permission_required
 from django.contrib.auth.models import User
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
@@ -14,6 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from dashboard.forms.history_filters import LoadTestFilterForm
+from dashboard.permissions import viewers
 from dashboard.run_links import query_of, runs_url
 from dashboard.trend import trend_of
 from runs import actions, history_rows
@@ -24,8 +24,6 @@ from runs.services import SERVICES
 
 RATE_DAYS = 28
 RECENT_RUNS = 30
-
-viewers = permission_required("runs.view_run", raise_exception=True)
 
 
 @dataclass(frozen=True, slots=True)

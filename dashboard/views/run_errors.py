@@ -11,13 +11,13 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadReque
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
 from dashboard import seen, words
 from dashboard.error_pane import Pane, pane_of
 from dashboard.error_rows import FIRST_SEEN_UP_TO, PER_BRANCH, PRINTED, branch_rows, list_rows, opened, tree_rows
-from dashboard.views.run_head import find_run, head_of, viewers
+from dashboard.permissions import viewers
+from dashboard.views.run_head import find_run, head_of
 from runs import run_details
 from runs.comparison import previous_comparable
 from runs.error_export import exported
@@ -203,21 +203,12 @@ def run_errors(request: HttpRequest, pk: int) -> HttpResponse:
     seen.opened(request, errors.run)
     pane = pane_of(errors.run, errors.tree, request.GET.get("node", ""), errors.requests)
     if request.htmx and request.htmx.target == "error-pane":
-        response = render(request, "runs/errors_pane.html", {"view": errors, "run": errors.run, **_pane(request, pane)})
-    elif errors.branch:
-        response = _branch(request, errors, pane)
-    elif errors.is_list:
-        details = sorted(
-            (node for node in errors.tree.walk() if node.level == "detail"),
-            key=lambda node: (-node.occurrences, node.name.casefold(), node.fingerprint),
-        )
-        page = Paginator(details, PER_BRANCH).get_page(request.GET.get("page"))
-        rows = list_rows(errors.run, errors.tree, page.object_list)
-        response = _page(request, errors, pane, rows=rows, page=page)
-    else:
-        response = _page(request, errors, pane, rows=tree_rows(errors.run, errors.tree, errors.opened(pane)))
-    patch_vary_headers(response, ["HX-Request", "HX-Target"])
-    return response
+        return render(request, "runs/errors_pane.html", {"view": errors, "run": errors.run, **_pane(request, pane)})
+    if errors.branch:
+        return _branch(request, errors, pane)
+    if errors.is_list:
+        return _list(request, errors, pane)
+    return _page(request, errors, pane, rows=tree_rows(errors.run, errors.tree, errors.opened(pane)))
 
 
 @require_safe
@@ -232,6 +223,16 @@ def run_errors_export(request: HttpRequest, pk: int) -> HttpResponse:
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     text = exported(errors.run, errors.wanted(), file_format)
     return StreamingHttpResponse(text, FORMATS[file_format], headers=headers)
+
+
+def _list(request: HttpRequest, errors: ErrorsOf, pane: Pane | None) -> HttpResponse:
+    """The details without their tree, page by page."""
+    details = sorted(
+        (node for node in errors.tree.walk() if node.level == "detail"),
+        key=lambda node: (-node.occurrences, node.name.casefold(), node.fingerprint),
+    )
+    page = Paginator(details, PER_BRANCH).get_page(request.GET.get("page"))
+    return _page(request, errors, pane, rows=list_rows(errors.run, errors.tree, page.object_list), page=page)
 
 
 def _branch(request: HttpRequest, errors: ErrorsOf, pane: Pane | None) -> HttpResponse:

@@ -7,10 +7,10 @@ from django.views.decorators.http import require_safe
 from dashboard.context import preference_of
 from dashboard.facets import counts_of, facet, foot_of
 from dashboard.forms.run_filters import RunFilterForm
+from dashboard.permissions import viewers
 from dashboard.run_address import FACETS
 from dashboard.run_views import choose
 from dashboard.seen import seen_by
-from dashboard.views.runs import viewers
 
 LONGEST_FIND = 200
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
-from django.contrib.auth.decorators import permission_required
 from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest
 from django.urls import reverse
@@ -25,8 +24,6 @@ from runs.services import SERVICES
 from runs.stop_several import ASK_AGAIN_AFTER
 from runs.verdict import Verdict, sentence
 from runs.verdict_words import Before, ago
-
-viewers = permission_required("runs.view_run", raise_exception=True)
 
 VERDICT_LOOK = {
     "failing": ("square-x", "failed"),

@@ -15,10 +15,11 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 from django_htmx.http import HttpResponseStopPolling
 
 from dashboard.charts import Chart, chart
+from dashboard.permissions import viewers
 from dashboard.run_side import shown_errors, slowest
 from dashboard.seen import opened
 from dashboard.templatetags.run_page import outcome_word
-from dashboard.views.run_head import TABS, Head, find_run, head_of, viewers
+from dashboard.views.run_head import TABS, Head, find_run, head_of
 from runs import actions, run_details
 from runs.choices import IntentKind, MessageLevel
 from runs.criteria import Words, words

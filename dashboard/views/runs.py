@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.contrib import messages
-from django.contrib.auth.decorators import permission_required
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, QueryDict, StreamingHttpResponse
 from django.shortcuts import redirect, render
@@ -18,6 +17,7 @@ from dashboard.facets import date_inputs, facets, sorts
 from dashboard.forms.columns import ColumnsForm
 from dashboard.forms.run_filters import RunFilterForm
 from dashboard.freshness import freshness_of, new_runs, newest_known, since_of
+from dashboard.permissions import viewers
 from dashboard.run_address import Address, tokens
 from dashboard.run_rows import counted, heads, narrowest, order_sentence, rows_of, span_of
 from dashboard.run_views import Chosen, choose, tabs
@@ -28,7 +28,6 @@ from runs.health import health_of
 from runs.listing import COUNT_CAP, PAGE_SIZE, BadCursor, Order, Wanted, run_page, runs_matching
 from runs.models import Account, Run
 
-viewers = permission_required("runs.view_run", raise_exception=True)
 TABLE = "runs"
 
 

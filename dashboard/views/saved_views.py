@@ -12,11 +12,12 @@ from dashboard.context import preference_of
 from dashboard.forms.run_filters import RunFilterForm, known_accounts, known_tests
 from dashboard.forms.saved_views import DefaultViewForm, NewViewForm, SavedViewForm, SeenForm, ViewFiltersForm
 from dashboard.models import Preference, SavedView
+from dashboard.permissions import viewers
 from dashboard.run_address import Address, tokens
 from dashboard.run_rows import order_sentence
 from dashboard.run_views import View, choose, find, readable_by
 from dashboard.seen import mark_seen, seen_by
-from dashboard.views.control import dialog, dialog_methods, go, viewers
+from dashboard.views.control import dialog, dialog_methods, go
 from dashboard.words import number
 from runs.actions import shown_name
 from runs.listing import runs_matching

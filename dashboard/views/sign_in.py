@@ -9,6 +9,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from dashboard.context import preference_of
 from dashboard.forms.people import OwnPasswordForm, PreferenceForm, SignInForm, ThemeForm, role_of
+from dashboard.views.control import dialog
 from dashboard.way_back import way_back
 
 sign_in = LoginView.as_view(
@@ -50,6 +51,4 @@ def _change_theme(request: HttpRequest) -> HttpResponse:
 @require_safe
 def shortcuts(request: HttpRequest) -> HttpResponse:
     """The keys that this person can use: a page, or the inside of the dialog where HTMX asks for it."""
-    in_dialog = bool(request.htmx) and request.htmx.target == "dialog"
-    layout = f"components/dialog_{'only' if in_dialog else 'full'}.html"
-    return render(request, "registration/shortcuts.html", {"layout": layout, "in_dialog": in_dialog})
+    return dialog(request, "registration/shortcuts.html", {})
