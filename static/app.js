@@ -3,15 +3,18 @@
 
 const dialog = () => document.getElementById("dialog");
 
+// A menu that is done with, or made anew: its summary keeps the focus, and is found again by its id.
+function shut(menu) {
+  menu.querySelector("summary").focus();
+  menu.open = false;
+}
+
 // A link or button with hx-target="#dialog" brings the inside of a dialog; opening it is ours.
 document.addEventListener("htmx:afterSwap", (event) => {
   if (event.target === dialog()) {
     // The dialog gives the focus back to where it was: to a menu's button, as the menu's inside is gone by then.
     const menu = document.activeElement.closest("details.menu[open]");
-    if (menu) {
-      menu.querySelector("summary").focus();
-      menu.open = false;
-    }
+    if (menu) shut(menu);
     if (!dialog().open) dialog().showModal();
     const first = dialog().querySelector("[autofocus], input:not([type=hidden], [readonly]), select, textarea");
     if (first) first.focus();
@@ -69,13 +72,11 @@ document.addEventListener("htmx:oobBeforeSwap", ({ detail: { target, fragment } 
   if (before.length === after.length) after.forEach((number, i) => number.classList.toggle("is-changed", number.textContent !== before[i].textContent));
 });
 
-// A menu of filters is swapped with its own button inside: the focus waits at its summary, which is found again by its id.
+// A menu of filters is swapped with its own button inside.
 document.addEventListener("submit", (event) => {
   // Enter in a box presses the form's first button, which stands in another menu: that click has closed this one.
   const menu = document.activeElement.closest("details.menu");
-  if (!menu || !event.target.contains(menu)) return;
-  menu.querySelector("summary").focus();
-  menu.open = false;
+  if (menu && event.target.contains(menu)) shut(menu);
 }, true);
 
 // A moving time and dates exclude each other: choosing one lets the other go.
@@ -97,10 +98,7 @@ window.addEventListener("pageshow", () => document.querySelectorAll("form[data-s
 
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") {
-    for (const menu of document.querySelectorAll("details.menu[open]")) {
-      menu.open = false;
-      menu.querySelector("summary").focus();
-    }
+    for (const menu of document.querySelectorAll("details.menu[open]")) shut(menu);
   }
 });
 
@@ -138,6 +136,18 @@ function say(text, kind = "info", urgent = false) {
   if (within || urgent) message.setAttribute("role", "alert");
   (within || document.getElementById("messages")).append(message);
   fade(message);
+}
+
+// News that nobody asked for: at most one message in five seconds, and what comes meanwhile in the next.
+const QUIET_MS = 5000;
+const news = [];
+let announced = -QUIET_MS;
+function announce(text) {
+  if (news.push(text) > 1) return;
+  setTimeout(() => {
+    announced = performance.now();
+    say(news.splice(0).join(" "));
+  }, announced + QUIET_MS - performance.now());
 }
 
 // Good news goes by itself, unless somebody points at it or is in it; the rest stays until it is dismissed.

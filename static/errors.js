@@ -163,8 +163,8 @@
     const reload = event.target.closest("a[data-reload]");
     const row = event.target.closest(".errors tbody > tr");
     if (reload) {
-      reload.closest("details")?.querySelector("summary").focus();
-      reload.closest("details")?.removeAttribute("open");
+      const menu = reload.closest("details");
+      if (menu) shut(menu);
       const open = new URL(reload.href).searchParams.get("open");
       if (!open && grid()) remember(); // what came opened stays open, too
       const url = address(open ? { open, toggle: "", ...(open === "none" && { node: "" }) } : {});

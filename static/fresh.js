@@ -3,14 +3,11 @@
 
 {
   const SLOW_S = 30; // with nothing live on the page
-  const QUIET_MS = 5000; // between two announcements
   const STALE_MISSES = 3;
   let asked = performance.now();
   let failed = 0;
   let pressed = false;
   let place = null; // the focused control of a row about to be swapped: [row, index]
-  let news = [];
-  let announced = -QUIET_MS;
 
   const poller = () => document.getElementById("live-rows");
   const controls = (row) => [...row.querySelectorAll("a, button, input, summary")];
@@ -32,13 +29,6 @@
     if (shown.textContent !== full) shown.textContent = full;
   }
 
-  function announce() {
-    if (!news.length || performance.now() - announced < QUIET_MS) return;
-    announced = performance.now();
-    say(news.length > 3 ? `${news.length} runs have ended or begun to fail.` : news.join(" "));
-    news = [];
-  }
-
   function ask() {
     const seconds = Number(document.querySelector("#fresh [data-seconds]")?.dataset.seconds);
     const due = asked + 1000 * (poller()?.hasAttribute("data-live") ? seconds : Math.max(SLOW_S, seconds));
@@ -49,7 +39,6 @@
 
   setInterval(() => {
     age();
-    announce();
     ask();
   }, 1000);
 
@@ -81,20 +70,15 @@
     const row = place && document.getElementById(place[0]);
     if (row && document.activeElement === document.body) controls(row)[place[1]]?.focus();
     place = null;
-    for (const sentence of document.querySelectorAll("#news p")) {
-      news.push(sentence.textContent);
-      sentence.remove();
-    }
-    announce();
+    const news = [...document.querySelectorAll("#news p")].map((sentence) => sentence.textContent);
+    if (news.length) announce(news.length > 3 ? `${news.length} runs have ended or begun to fail.` : news.join(" "));
+    document.getElementById("news")?.replaceChildren();
   });
 
-  // The menu is made anew, so the focus waits at its summary, which is found again by its id. Not on submit: htmx would
-  // forget which button was pressed.
+  // Not on submit: htmx would forget which button was pressed.
   document.addEventListener("htmx:beforeSend", ({ target }) => {
     const menu = target.closest("#freshness");
-    if (!menu) return;
-    menu.querySelector("summary").focus();
-    menu.open = false;
+    if (menu) shut(menu);
   });
 
   // The button that brought the new runs is gone with them.

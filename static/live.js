@@ -23,17 +23,14 @@ document.addEventListener("htmx:oobBeforeSwap", (event) => {
   }
 });
 
-// Only what changed is worth words: at most one message in five seconds, the latest.
-let told = document.getElementById("run-poll").dataset.told, saidAt = 0, waiting;
+// Only what changed is worth words.
+let told = document.getElementById("run-poll").dataset.told;
 document.addEventListener("htmx:load", ({ detail: { elt } }) => {
   if (elt.id !== "run-poll") return;
   if (elt.dataset.told !== told) {
     told = elt.dataset.told;
-    clearTimeout(waiting);
-    waiting = setTimeout(() => {
-      saidAt = Date.now();
-      say(elt.dataset.say, elt.hasAttribute("data-urgent") ? "error" : "info", elt.hasAttribute("data-urgent"));
-    }, Math.max(0, saidAt + 5000 - Date.now()));
+    if (elt.hasAttribute("data-urgent")) say(elt.dataset.say, "error", true);
+    else announce(elt.dataset.say);
   }
   const ended = document.getElementById("run-ended");
   if (ended && kept) ended.hidden = false;
