@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.utils import timezone
 
+from runs import verdict_words
 from runs.choices import RunResult, RunStatus, StopReason
 from runs.models import Run
 
@@ -101,12 +102,7 @@ def provider_words(run: Run) -> str:
 
 def clock(seconds: float | None) -> str:
     """A duration as m:ss or h:mm:ss; a dash when there is none."""
-    if seconds is None:
-        return DASH
-    total = max(0, int(seconds))
-    hours, rest = divmod(total, 3600)
-    minutes, left = divmod(rest, 60)
-    return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
+    return DASH if seconds is None else verdict_words.clock(seconds)
 
 
 def relative(moment: datetime, now: datetime | None = None) -> str:

@@ -79,13 +79,6 @@ document.addEventListener("submit", (event) => {
   if (menu && event.target.contains(menu)) shut(menu);
 }, true);
 
-// A moving time and dates exclude each other: choosing one lets the other go.
-document.addEventListener("change", ({ target }) => {
-  if (!target.closest("#filters") || !target.value) return;
-  if (target.name === "started") for (const end of target.form.querySelectorAll("[name=from], [name=to]")) end.value = "";
-  if (target.name === "from" || target.name === "to") target.form.querySelector("[name=started][value='']").checked = true;
-});
-
 // A second press while the first is under way does nothing; the server would find the same intent anyway.
 document.addEventListener("submit", (event) => {
   const form = event.target;
@@ -103,7 +96,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 // Live parts ask only while somebody looks.
-let missed = 0;
+let missed = 0; // polls in a row without an answer
 document.addEventListener("htmx:beforeRequest", (event) => {
   const part = event.detail.elt;
   if (part.hasAttribute("data-poll") && document.hidden) event.preventDefault();

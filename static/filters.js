@@ -42,6 +42,10 @@
   document.addEventListener("change", ({ target }) => {
     // In the sheet one more choice among others, which its own button applies.
     if (target.matches("[data-submits]") && !target.closest("#facets:popover-open")) target.form.requestSubmit();
+    // A moving time and dates exclude each other: choosing one lets the other go.
+    if (!target.closest("#filters") || !target.value) return;
+    if (target.name === "started") for (const end of target.form.querySelectorAll("[name=from], [name=to]")) end.value = "";
+    if (target.name === "from" || target.name === "to") target.form.querySelector("[name=started][value='']").checked = true;
   });
 
   function showTab() {

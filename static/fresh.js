@@ -3,9 +3,7 @@
 
 {
   const SLOW_S = 30; // with nothing live on the page
-  const STALE_MISSES = 3;
   let asked = performance.now();
-  let failed = 0;
   let pressed = false;
   let place = null; // the focused control of a row about to be swapped: [row, index]
 
@@ -34,7 +32,14 @@
     const due = asked + 1000 * (poller()?.hasAttribute("data-live") ? seconds : Math.max(SLOW_S, seconds));
     if (!seconds || !poller()?.hasAttribute("hx-get") || document.hidden || pressed || performance.now() < due) return;
     asked = performance.now();
-    htmx.trigger(poller(), "poll");
+    const part = poller();
+    // An answer is left when its list is gone, or when it comes between the two halves of a press, as its row would not
+    // be there to press; the same is asked for again a moment later. An open menu is no reason: app.js opens it again,
+    // and the list must not grow old. Heard at the part itself: from one that is gone nothing reaches the document.
+    part.addEventListener("htmx:beforeSwap", ({ detail }) => {
+      if (pressed || !part.isConnected) detail.shouldSwap = false;
+    }, { once: true });
+    htmx.trigger(part, "poll");
   }
 
   setInterval(() => {
@@ -45,12 +50,6 @@
   document.addEventListener("pointerdown", ({ target }) => { pressed = Boolean(target.closest?.("#runs")); });
   for (const over of ["pointerup", "pointercancel"]) document.addEventListener(over, () => { pressed = false; });
 
-  // An answer that comes between the two halves of a press is left, as its row would not be there to press; the same is
-  // asked for again a moment later. An open menu is no reason: app.js opens it again, and the list must not grow old.
-  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
-    if (detail.requestConfig.elt.id === "live-rows" && pressed) detail.shouldSwap = false;
-  });
-
   document.addEventListener("htmx:oobBeforeSwap", ({ detail }) => {
     const row = detail.target;
     if (!row.matches("#runs tbody tr")) return;
@@ -59,9 +58,8 @@
 
   document.addEventListener("htmx:afterRequest", ({ detail }) => {
     if (!["live-rows", "run-poll"].includes(detail.requestConfig.elt.id)) return;
-    failed = detail.successful ? 0 : failed + 1;
     const chip = document.querySelector("#fresh .fresh");
-    if (failed >= STALE_MISSES && chip) {
+    if (missed >= 3 && chip) {
       chip.classList.add("is-stale");
       const word = chip.querySelector("b");
       if (word) word.textContent = "No answer";

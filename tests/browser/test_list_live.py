@@ -98,6 +98,22 @@ def test_a_poll_keeps_what_is_in_use_says_who_ended_and_offers_new_runs(viewer, 
 
 
 @pytest.mark.usefixtures("still")
+def test_an_answer_about_a_list_that_is_gone_changes_nothing(viewer, world):
+    run = made(world)
+    held = []
+    viewer.route("**/runs/rows/**", lambda route: held.append(route))
+    with viewer.expect_request("**/runs/rows/**"):
+        viewer.goto("/runs/")
+    viewer.locator("#latest").check()
+    expect(viewer).to_have_url(re.compile("latest=1"))
+    with viewer.expect_response("**/runs/rows/**") as answer:
+        held[0].continue_()
+    answer.value.finished()
+    expect(viewer.locator(f"#run-{run['pk']} .c-status")).to_be_visible()  # and the console stays empty
+    world.later(VSTS)
+
+
+@pytest.mark.usefixtures("still")
 def test_paused_nothing_is_asked_for_and_that_is_remembered(viewer, world):
     made(world)
     viewer.goto("/runs/")
