@@ -8,7 +8,7 @@ from dashboard.chart_drawing import NARROW, SMALL, WIDE, Drawing, Series, Stage
 from dashboard.chart_geometry import Point, thinned
 from dashboard.words import clock
 from runs.comparison import value_at
-from runs.criteria import Criterion, is_of_all, number, statistic, three_digits
+from runs.criteria import Criterion, limit_on, number, three_digits
 
 TIME_UNITS = ("ms", "s", "sec", "seconds")
 
@@ -82,12 +82,8 @@ def _context_of(known: dict[str, Series], main: Series | None) -> list[Series]:
 
 def _limit_of(main: Series, thresholds: Sequence[Criterion]) -> float | None:
     """The limit on what the main line shows, of all requests."""
-    if main.name != "p95_ms":
-        return None
-    for item in thresholds:
-        if item.limit is not None and statistic(item) == "p95" and is_of_all(item, "http_req_duration"):
-            return item.limit
-    return None
+    found = (limit_on(main.name, item) for item in thresholds)
+    return next((limit for limit in found if limit is not None), None)
 
 
 def _finding(main: Series, points: dict[str, list[Point]], limit: float | None) -> str:

@@ -13,6 +13,8 @@ CONDITION = re.compile(r"\s*([a-z]+)?\s*(?:\(\s*([\d.]+)\s*\))?\s*(<=|>=|===?|!=
 METRIC = re.compile(r"\s*([^{]*?)\s*(?:\{(.*)\})?\s*", re.DOTALL)
 TAG = re.compile(r"([\w.]+):((?:[^,]|,(?!\s*[\w.]+:))*)")
 MOST_DECIMALS = 12
+ON_SERIES = {"p95_ms": "p95", "avg_ms": STATS["avg"]}
+VSTS_RESPONSE_TIME = "LoadTest:Request / Avg. Response Time / _Total"
 TOTAL = " / _Total"  # how a counter over all instances ends; that goes without saying
 
 
@@ -75,6 +77,20 @@ def is_of_all(criterion: Criterion, metric: str) -> bool:
     """Whether it judges `metric` over all requests, not a part of them."""
     name, scope = _metric(criterion.metric)
     return name == metric and not scope
+
+
+def limit_on(series: str, criterion: Criterion) -> float | None:
+    """The limit in the unit of a chart's series of all requests; None where the criterion is about something else.
+
+    Response times are drawn in ms. VSTS judges its counter of them in seconds, and names the unit nowhere.
+    """
+    if criterion.limit is None:
+        return None
+    if is_of_all(criterion, "http_req_duration") and statistic(criterion) == ON_SERIES.get(series):
+        return criterion.limit
+    if series == "avg_ms" and criterion.metric.endswith(VSTS_RESPONSE_TIME):
+        return criterion.limit * 1000
+    return None
 
 
 def numbers(value: float | None, limit: float | None, unit: str, *, percent: bool = False) -> tuple[str, str]:

@@ -85,6 +85,16 @@ def test_the_limit_stands_at_its_height_and_only_what_is_over_it_is_tinted():
     assert line[3][0] < max(xs) < line[4][0]
 
 
+def test_a_limit_in_seconds_is_drawn_on_a_line_in_ms():
+    mean = Series("avg_ms", "Avg. response time", "ms", [[0, 200], [60, 900], [120, 700]])
+    limit = Threshold("ELSCONTROLLER / LoadTest:Request / Avg. Response Time / _Total", "<= 0.8", 0.8, unit="")
+    panel = chart([mean], [limit]).wide.panels[0]
+    assert panel.limit.label == "limit 800\u00a0ms"
+    assert panel.over
+    one_page = Threshold("ELSCONTROLLER / LoadTest:Request / Avg. Response Time / /cart", "<= 0.8", 0.8, unit="")
+    assert chart([mean], [one_page]).wide.panels[0].limit is None
+
+
 def test_a_limit_that_was_kept_is_drawn_without_a_tint_and_stays_inside():
     panel = chart(ALL, [Threshold("http_req_duration", "p(95)<2000", 2000)]).wide.panels[0]
     assert panel.over == ""

@@ -96,7 +96,7 @@ class MomentField(forms.Field):
 
     @staticmethod
     def _midnight(day: date) -> datetime:
-        return datetime.combine(day, time.min)  # noqa: DTZ (made aware in the viewer's zone by the caller)
+        return datetime.combine(day, time.min)  # made aware in the viewer's zone by the caller
 
 
 def known_accounts() -> list[Account]:
