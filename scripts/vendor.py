@@ -27,15 +27,13 @@ PACKAGES = {
 
 # Tabler's names; "-filled" marks the filled variant. Add a name here, run this, and {% icon "name" %} knows it.
 ICONS = """
-activity adjustments-horizontal alert-circle alert-octagon alert-triangle alert-triangle-filled archive arrow-down
-arrow-down-right arrow-left arrow-right arrow-up arrow-up-right ban bell bolt bookmark bug calendar calendar-event
-calendar-time chart-bar chart-line check chevron-down chevron-left chevron-right chevron-up circle-check
-circle-check-filled circle-dashed circle-dotted circle-minus clock clock-exclamation clock-x cloud-off code code-off
-columns-3 copy database device-desktop dots download equal external-link eye file-code file-text file-zip filter flag
-gauge git-compare hand-stop hash help-circle history hourglass inbox info-circle key link list-details list-tree lock
-logout menu-2 message minus moon pencil player-play player-play-filled plug-connected plug-connected-x plus
-point-filled printer refresh reload robot rocket search selector send server server-off settings shield-lock square
-square-x square-x-filled stack-2 sun table target terminal-2 user user-plus user-x users versions world x
+activity adjustments-horizontal alert-octagon alert-triangle alert-triangle-filled archive arrow-down arrow-up ban
+bolt bookmark calendar calendar-event check chevron-down chevron-left chevron-right circle-check circle-check-filled
+circle-dashed circle-dotted circle-minus clock clock-exclamation clock-x cloud-off code code-off columns-3 copy
+database device-desktop dots download equal external-link eye file-code filter flag gauge hand-stop hash help-circle
+history hourglass inbox info-circle key link list-details list-tree lock logout menu-2 message minus moon pencil
+player-play player-play-filled plug-connected plus printer refresh reload rocket search selector send server
+server-off settings square square-x square-x-filled stack-2 sun table target user user-plus user-x users x
 """
 
 # The load line: our own mark, a circle crossed by a line.
