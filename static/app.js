@@ -1,6 +1,10 @@
 /* Comfort on top of pages that work without it: dialogs, menus, messages, copying. Keys are in keys.js. */
 "use strict";
 
+// Back or Forward pressed before this ran: the address is of another list than the page. Afterwards htmx sees to it.
+const [asked] = performance.getEntriesByType("navigation").map((entry) => new URL(entry.name));
+if (history.state?.htmx && asked?.pathname === location.pathname && asked.search !== location.search) location.reload();
+
 const dialog = () => document.getElementById("dialog");
 
 // A menu that is done with, or made anew: its summary keeps the focus, and is found again by its id.
