@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from runs.choices import RunResult, RunStatus
 from runs.models import Person
-from tests.rows import make_account, make_run, make_test, make_user
+from tests.rows import make_account, make_run, make_test
 
 pytestmark = pytest.mark.django_db
 
@@ -34,12 +34,6 @@ def runs(load_test, maya):
     make_run(load_test, 4, result=RunResult.FAILED, requested_by=maya)
     make_run(load_test, 5, result=RunResult.FAILED)
     make_run(load_test, 6, status=RunStatus.RUNNING, result=RunResult.NONE)
-
-
-@pytest.fixture
-def viewer(client):
-    client.force_login(make_user("viewer"))
-    return client
 
 
 def asked(client, key: str, query: str = "", **headers: str) -> str:

@@ -13,7 +13,7 @@ from dashboard.models import Preference
 from runs.choices import RunResult, RunStatus, StopReason
 from runs.models import RunThreshold, SyncState
 from tests.pages import text_of
-from tests.rows import make_account, make_run, make_test, make_user
+from tests.rows import make_account, make_run, make_test
 
 pytestmark = pytest.mark.django_db
 LIVE = {"status": RunStatus.RUNNING, "result": RunResult.NONE}
@@ -22,12 +22,6 @@ LIVE = {"status": RunStatus.RUNNING, "result": RunResult.NONE}
 @pytest.fixture
 def load_test():
     return make_test(synced("retail-prod", seconds=30), "Checkout API")
-
-
-@pytest.fixture
-def viewer(client):
-    client.force_login(make_user("viewer"))
-    return client
 
 
 def synced(name: str, seconds: float, **fields: object):

@@ -15,18 +15,12 @@ from django.urls import reverse
 
 from runs.error_tree import fingerprint, other_fingerprint, subtype_fingerprint, type_fingerprint
 from runs.models import LoadTest, Run, RunError, RunMetric
-from tests.rows import NOW, make_account, make_run, make_test, make_user
+from tests.rows import NOW, make_account, make_run, make_test
 from tests.run_page_rows import TRACE, add_error, failed_k6_run, failed_vsts_run, text
 
 pytestmark = pytest.mark.django_db
 PANE = {"HX-Request": "true", "HX-Target": "error-pane"}
 BRANCH = {"HX-Request": "true", "HX-Target": "branch"}
-
-
-@pytest.fixture
-def viewer(client: Client) -> Client:
-    client.force_login(make_user("viewer"))
-    return client
 
 
 @pytest.fixture

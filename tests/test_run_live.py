@@ -5,34 +5,16 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
-from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from dashboard.models import Preference
 from runs.choices import RunResult, RunStatus
 from runs.models import Run, RunThreshold
-from tests.rows import NOW, make_account, make_run, make_test, make_user
+from tests.rows import NOW, make_run, make_user
 from tests.run_page_rows import SCRIPT, ask_to_stop, live_run, page, text
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def viewer(client: Client) -> Client:
-    client.force_login(make_user("viewer"))
-    return client
-
-
-@pytest.fixture
-def operator(client: Client) -> Client:
-    client.force_login(make_user("operator"))
-    return client
-
-
-@pytest.fixture
-def a_test():
-    return make_test(make_account())
 
 
 def test_a_live_run_polls_its_head_and_an_ended_one_does_not(viewer, a_test):

@@ -5,14 +5,13 @@ from datetime import timedelta
 from html import unescape
 
 import pytest
-from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import escape
 
 from runs.choices import RunResult, RunStatus
 from runs.models import Run, RunMetric, SyncState
-from tests.rows import NOW, make_account, make_run, make_test, make_user
+from tests.rows import NOW, make_account, make_run, make_test
 from tests.run_page_rows import (
     TABS,
     add_threshold,
@@ -26,23 +25,6 @@ from tests.run_page_rows import (
 )
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def viewer(client: Client) -> Client:
-    client.force_login(make_user("viewer"))
-    return client
-
-
-@pytest.fixture
-def operator(client: Client) -> Client:
-    client.force_login(make_user("operator"))
-    return client
-
-
-@pytest.fixture
-def a_test():
-    return make_test(make_account())
 
 
 # --- Above the tabs --------------------------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ import re
 from datetime import timedelta
 
 import pytest
-from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import escape
@@ -13,7 +12,7 @@ from runs import actions
 from runs.choices import IntentOutcome, MessageLevel, RunResult, RunStatus
 from runs.models import RunMessage, RunMetric, RunPayload, StatusEvent
 from runs.services.base import Download, Unavailable
-from tests.rows import NOW, make_account, make_run, make_test, make_user
+from tests.rows import NOW, make_account, make_run, make_test
 from tests.run_page_rows import (
     SCRIPT,
     TABS,
@@ -29,17 +28,6 @@ from tests.run_page_rows import (
 )
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def viewer(client: Client) -> Client:
-    client.force_login(make_user("viewer"))
-    return client
-
-
-@pytest.fixture
-def a_test():
-    return make_test(make_account())
 
 
 # --- The other tabs --------------------------------------------------------------------------------------------------
