@@ -6,6 +6,7 @@ import sqlite3
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -78,7 +79,8 @@ def test_two_tabs_may_mark_a_run_in_the_same_moment(load_test, vera):
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="elsewhere rows are locked, not whole databases")
-def test_a_database_that_somebody_else_writes_to_keeps_nobody_from_a_run(load_test, vera):
+def test_a_database_that_somebody_else_writes_to_keeps_nobody_from_a_run(load_test):
+    vera = User.objects.create_superuser("vera")  # other tests that commit leave no roles behind
     run, page = make_run(load_test, 1), browser(vera)
     assert page.get("/runs/").status_code == 200
     with contextlib.closing(sqlite3.connect(connection.settings_dict["NAME"])) as other:

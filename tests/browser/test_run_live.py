@@ -16,7 +16,8 @@ def running(world, still) -> dict:
         made = world.control("insert_run", provider=K6)["external_id"]
         world.later(K6, seconds)
         run = world.run(external_id=made)
-        if run["status"] == "running" and world.tell("rows", model="RunSeries", run=run["pk"], values=["name"]):
+        drawn = world.tell("rows", model="RunSeries", run=run["pk"], values=["name", "points"])
+        if run["status"] == "running" and any(len(series["points"]) > 1 for series in drawn):
             return run
     raise AssertionError("No run was under way with a chart.")
 
