@@ -12,7 +12,7 @@ from dashboard.models import Preference
 from runs.choices import RunResult, RunStatus
 from runs.models import Run, RunThreshold
 from tests.rows import NOW, make_run, make_user
-from tests.run_page_rows import SCRIPT, ask_to_stop, live_run, page, text
+from tests.run_page_rows import SCRIPT, add_threshold, ask_to_stop, live_run, page, text
 
 pytestmark = pytest.mark.django_db
 
@@ -158,3 +158,16 @@ def test_a_stop_that_was_asked_is_said_while_the_status_stays_the_providers(oper
     )
     assert 'class="status is-running"' in html
     assert "Aborted" not in html
+
+
+@pytest.mark.parametrize("tab", ["page", "thresholds"])
+def test_a_criterion_that_holds_so_far_does_not_look_like_one_that_held(viewer, a_test, tab):
+    run = live_run(timezone.now(), a_test)
+    add_threshold(run, "checks", "rate>0.95", False, 1.0, 0.95)
+    html = page(viewer, run, tab)
+    assert "Holds so far" in html
+    assert "circle-check-filled" not in html.split("<main")[1]
+    Run.objects.filter(pk=run.pk).update(status=RunStatus.FINISHED, ended_at=timezone.now())
+    html = page(viewer, run, tab)
+    assert "Holds so far" not in html
+    assert "Held" in html
