@@ -72,13 +72,15 @@ class Inspector:
             self.look(page, path)
 
     def look(self, page: Page, what: str) -> None:
-        """The page as it is now, in each look: axe once in either theme and at either width."""
+        """The page as it is now, in each look: either theme at either width."""
         self._fit(page, what, "light", NARROW)
         self._fit(page, what, "light", PHONE)
+        self.ask_axe(page, f"{what} (phone, light)")
         self.faults += [f"{what} (390 px) is too low for a thumb: {part}" for part in page.evaluate(TOO_LOW)]
         self._fit(page, what, "dark", PHONE)
         self.ask_axe(page, f"{what} (phone, dark)")
         self._fit(page, what, "dark", WIDE)
+        self.ask_axe(page, f"{what} (wide, dark)")
         self._fit(page, what, "light", WIDE)
         self.ask_axe(page, f"{what} (wide, light)")
 
