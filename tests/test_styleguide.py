@@ -41,6 +41,11 @@ def test_every_colour_of_the_tokens_has_a_swatch():
         assert f".swatch-{name} {{ fill: var(--{name}); }}" in swatches
 
 
+def test_nothing_takes_the_focus_and_with_it_the_page_away():
+    html = shown().content.decode()
+    assert "autofocus" not in html
+
+
 def test_others_see_it_while_debug_is_on_only(settings):
     assert shown("viewer").status_code == 403
     settings.DEBUG = True
