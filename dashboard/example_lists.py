@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.contrib.auth.models import User
 from django.utils import timezone
@@ -22,7 +22,7 @@ from runs.choices import RunResult, RunStatus, StopReason
 from runs.error_tree import build, fingerprint
 from runs.history import Cell, Tally, columns
 from runs.life import life_of
-from runs.models import Run, RunThreshold
+from runs.models import Run, RunError, RunThreshold
 
 
 def run_rows(user: User) -> list[Row]:
@@ -128,34 +128,26 @@ def lives() -> list[tuple[Run, Life]]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class ExampleError:
-    """What `runs.error_tree.build` asks of a row."""
-
-    type: str
-    subtype: str
-    occurrences: int
-    message: str = ""
-    request: str = ""
-    test_case: str = ""
-    scenario: str = ""
-    last_at: datetime | None = None
-    pk: int = 0
-
-    @property
-    def fingerprint(self) -> str:
-        return fingerprint(self.type, self.subtype, self.message, self.request)
+def _error(type: str, subtype: str, occurrences: int, message: str, request: str = "") -> RunError:
+    return RunError(
+        fingerprint=fingerprint(type, subtype, message, request),
+        type=type,
+        subtype=subtype,
+        occurrences=occurrences,
+        message=message,
+        request=request,
+    )
 
 
 def error_rows() -> list[ErrorRow]:
     """A tree that is open, with what is new in it and what is folded."""
     upstream, pool = "upstream connect error, reset reason: overflow", "could not obtain a connection from the pool"
     details = [
-        ExampleError("HttpError", "503", 4870, upstream, "POST https://shop.example.com/checkout"),
-        ExampleError("HttpError", "503", 344, upstream, "POST https://shop.example.com/payment-intent"),
-        ExampleError("HttpError", "500", 471, pool, "POST https://shop.example.com/checkout"),
-        *(ExampleError("HttpError", "500", 1, f"{pool} {n}", "GET https://shop.example.com/cart") for n in range(12)),
-        ExampleError("ScriptException", "TypeError", 611, "Cannot read property 'token' of undefined"),
+        _error("HttpError", "503", 4870, upstream, "POST https://shop.example.com/checkout"),
+        _error("HttpError", "503", 344, upstream, "POST https://shop.example.com/payment-intent"),
+        _error("HttpError", "500", 471, pool, "POST https://shop.example.com/checkout"),
+        *(_error("HttpError", "500", 1, f"{pool} {n}", "GET https://shop.example.com/cart") for n in range(12)),
+        _error("ScriptException", "TypeError", 611, "Cannot read property 'token' of undefined"),
     ]
     tree = build(details, known={each.fingerprint for each in details if each.subtype != "TypeError"})
     return tree_rows(

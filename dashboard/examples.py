@@ -1,7 +1,7 @@
 """What /styleguide/ shows the parts with: runs that are in no table, and made-up numbers that tell one story."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,7 +11,7 @@ from dashboard.charts import Chart, chart
 from runs.choices import LIVE, RunResult, RunStatus, StopReason
 from runs.health import Health
 from runs.history import STRIP_RUNS, Strip
-from runs.models import Account, LoadTest, Person, Run, RunThreshold
+from runs.models import Account, LoadTest, Person, Run, RunSeries, RunThreshold
 from runs.services.base import CheckStep
 
 COLOURS = (
@@ -126,16 +126,6 @@ def moments() -> dict[str, datetime]:
     return {"now": now, "fresh": now - timedelta(seconds=38), "stale": now - timedelta(hours=14)}
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
-    """What `charts.chart` asks of a series."""
-
-    name: str
-    label: str
-    unit: str
-    points: list[list[float]]
-
-
 def finished_chart() -> Chart:
     """Over its limit for a while."""
     return _chart(_series(1800))
@@ -146,18 +136,19 @@ def live_chart() -> Chart:
     return _chart(_series(252), planned_s=1800, now_s=252)
 
 
-def _chart(series: Iterable[Series], **now: float) -> Chart:
+def _chart(series: Iterable[RunSeries], **now: float) -> Chart:
     limit = RunThreshold(
         metric="http_req_duration", condition="p(95)<500", broken=True, value=812, limit=500, unit="ms"
     )
     return chart(series, [limit], **now)
 
 
-def _series(length_s: int) -> list[Series]:
+def _series(length_s: int) -> list[RunSeries]:
     at = [float(second) for second in range(0, length_s + 1, 12)]
 
-    def points(value_at) -> list[list[float]]:
-        return [[second, round(value_at(second), 1)] for second in at]
+    def line(name: str, label: str, unit: str, value_at: Callable[[float], float]) -> RunSeries:
+        points = [[second, round(value_at(second), 1)] for second in at]
+        return RunSeries(name=name, label=label, unit=unit, points=points)
 
     def ramp(second: float) -> float:
         return min(1.0, second / 300)
@@ -166,16 +157,11 @@ def _series(length_s: int) -> list[Series]:
         return max(0.0, min(1.0, (second - 760) / 240))
 
     return [
-        Series(
-            "p95_ms",
-            "Response time, p95",
-            "ms",
-            points(lambda s: 240 + 110 * ramp(s) + 460 * late(s) + 25 * math.sin(s / 37)),
+        line(
+            "p95_ms", "Response time, p95", "ms", lambda s: 240 + 110 * ramp(s) + 460 * late(s) + 25 * math.sin(s / 37)
         ),
-        Series("avg_ms", "mean", "ms", points(lambda s: 170 + 90 * ramp(s) + 60 * late(s) + 12 * math.sin(s / 53))),
-        Series(
-            "errors_per_s", "Errors/s", "1/s", points(lambda s: max(0.0, 9 * late(s) + 3 * math.sin(s / 17) * late(s)))
-        ),
-        Series("rate_per_s", "Requests/s", "1/s", points(lambda s: 229 * ramp(s) + 6 * math.sin(s / 29))),
-        Series("vus", "VUs", "", points(lambda s: 400 * ramp(s))),
+        line("avg_ms", "mean", "ms", lambda s: 170 + 90 * ramp(s) + 60 * late(s) + 12 * math.sin(s / 53)),
+        line("errors_per_s", "Errors/s", "1/s", lambda s: max(0.0, (9 + 3 * math.sin(s / 17)) * late(s))),
+        line("rate_per_s", "Requests/s", "1/s", lambda s: 229 * ramp(s) + 6 * math.sin(s / 29)),
+        line("vus", "VUs", "", lambda s: 400 * ramp(s)),
     ]

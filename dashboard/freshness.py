@@ -5,11 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 from django.utils import timezone
 
-from runs.health import health_of
+from runs.health import LATE_AFTER, health_of
 from runs.listing import PAGE_SIZE, Order, RunFilters, RunPage, runs_matching
 from runs.models import Account, Run
 
-STALE_AFTER = timedelta(minutes=10)
 # Intervals people may choose, in seconds; 0 pauses.
 INTERVALS = (5, 15, 60, 0)
 SHORTEST_S = 5
@@ -39,14 +38,14 @@ def freshness_of(seconds: int, live: bool) -> Freshness:
     if not times or any(moment is None for moment, _ in times):
         return Freshness("paused" if not seconds else "never", seconds)
     moment, oldest = min(times, key=lambda each: each[0])
-    if health_of(oldest, now).is_bad or now - moment > STALE_AFTER + timedelta(seconds=oldest.sync_interval_s):
+    if health_of(oldest, now).is_bad or now - moment > LATE_AFTER + timedelta(seconds=oldest.sync_interval_s):
         return Freshness("stale", seconds, moment, oldest.name)
     return Freshness("paused" if not seconds else "live" if live else "calm", seconds, moment)
 
 
 def freshness_of_run(run: Run, seconds: int, trouble: bool) -> Freshness:
     """What the chip says on the page of a run that can still change."""
-    if trouble or timezone.now() - run.synced_at > STALE_AFTER:
+    if trouble or timezone.now() - run.synced_at > LATE_AFTER:
         return Freshness("stale", seconds, run.synced_at, run.account.name)
     return Freshness("live" if seconds else "paused", seconds, run.synced_at)
 
