@@ -54,6 +54,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make requirements" $(if $(UPGRADE),--upgrade)
 requirements: .venv/.installed-dev
 	$(COMPILE) requirements.in -o requirements.txt
+	$(COMPILE) requirements-scale.in -o requirements-scale.txt
 	$(COMPILE) requirements-dev.in -o requirements-dev.txt
 
 vendor: .venv/bin/python
