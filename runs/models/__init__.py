@@ -2,6 +2,8 @@
 
 from .accounts import Account, SyncState
 from .details import RunError, RunMessage, RunMetric, RunPayload, RunSeries, RunThreshold, StatusEvent
+from .engine import ProviderCalls, Worker
+from .guards import FreezeWindow, Target
 from .intents import ControlIntent
 from .load_tests import DayResult, LoadTest, Person
 from .runs import Run
@@ -10,8 +12,10 @@ __all__ = [
     "Account",
     "ControlIntent",
     "DayResult",
+    "FreezeWindow",
     "LoadTest",
     "Person",
+    "ProviderCalls",
     "Run",
     "RunError",
     "RunMessage",
@@ -21,4 +25,6 @@ __all__ = [
     "RunThreshold",
     "StatusEvent",
     "SyncState",
+    "Target",
+    "Worker",
 ]

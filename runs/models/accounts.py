@@ -38,6 +38,8 @@ class Account(models.Model):
     credentials_set_by = models.CharField(max_length=150, blank=True, editable=False)
     enabled = models.BooleanField(default=True)
     read_only = models.BooleanField(default=False, help_text="Nobody can start or stop runs on a read-only account.")
+    # How many of its runs may be under way at once; None: as many as the provider allows.
+    max_running = models.PositiveSmallIntegerField(null=True, blank=True)
     sync_interval_s = models.PositiveIntegerField(choices=SyncInterval, default=SyncInterval.MINUTE)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -69,10 +71,18 @@ class Account(models.Model):
 
 
 class SyncState(models.Model):
-    """Lease, cursor and health of one account's sync. Written by sync only, each write fenced by `epoch`."""
+    """Lease, cursor and health of one account's sync. Written by sync only, each write fenced by `epoch`.
+
+    Fresh runs and the history have a place each: `resume` is where an unfinished fresh pass goes on, `history` where
+    reading the past does. Neither waits for the other.
+    """
 
     account = models.OneToOneField(Account, models.CASCADE, related_name="sync")
     due_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    # Between fresh passes there is more to read: history or details.
+    backlog = models.BooleanField(default=False)
+    # When a queue was last told about it; nobody is told again at once.
+    queued_at = models.DateTimeField(null=True, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     owner = models.CharField(max_length=100, blank=True)
     epoch = models.BigIntegerField(default=0)
@@ -80,8 +90,11 @@ class SyncState(models.Model):
     failures = models.PositiveIntegerField(default=0)
     # Up to here everything is stored; only a complete pass moves it.
     cursor = models.DateTimeField(null=True, blank=True)
-    # Where an unfinished pass goes on: {"started_at", "since", "full", "pages", "runs", "service": {…}}.
+    # Where an unfinished pass goes on: {"began", "since", "pages", "runs", "service": {…}}.
     resume = models.JSONField(default=dict, blank=True)
+    history = models.JSONField(default=dict, blank=True)
+    # When the whole history was last read to its end.
+    history_at = models.DateTimeField(null=True, blank=True)
     phase = models.CharField(max_length=20, blank=True)
     progress = models.CharField(max_length=200, blank=True)
     error = models.TextField(blank=True)

@@ -33,6 +33,8 @@ class ControlIntent(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="intents")
     user_name = models.CharField(max_length=150)
     reason = models.TextField(blank=True)
+    # Of a start in a freeze window: why an admin started all the same.
+    override_reason = models.TextField(blank=True)
     test_name = models.CharField(max_length=300, blank=True)
     values = models.JSONField(default=dict, blank=True)
     step = models.CharField(max_length=20, blank=True)  # the step last sent

@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Q
 
 from .accounts import Account
+from .guards import Target
 
 
 class LoadTestQuerySet(models.QuerySet):
@@ -23,6 +24,8 @@ class LoadTest(models.Model):
     # The settings with which it was last run: values for its service's `start_fields`.
     start_values = models.JSONField(default=dict, blank=True)
     last_run_at = models.DateTimeField(null=True, blank=True)
+    # The system it puts under load, given by an admin.
+    target = models.ForeignKey(Target, models.SET_NULL, null=True, blank=True, related_name="load_tests")
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = LoadTestQuerySet.as_manager()
