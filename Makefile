@@ -8,12 +8,13 @@ BIN := .venv/bin
 WORKERS ?= 2
 ARGS ?=
 
-.PHONY: help demo run test scale lighthouse lint format api-coverage requirements vendor
+.PHONY: help demo run test scale trust lighthouse lint format api-coverage requirements vendor
 help:
 	@echo "make demo          the dashboard over stand-in providers, with people to sign in as"
 	@echo "make run           the dashboard for real accounts (then: manage.py create_admin)"
 	@echo "make test          every test, browser tests included; ARGS=… goes to pytest"
 	@echo "make scale         20,000 runs synced and compared with the sandbox's truth; takes many minutes"
+	@echo "make trust         faults, kill -9, 500 presses, an hour's soak, restore: prints a table each; takes hours (ARGS=\"-k faults\")"
 	@echo "make lighthouse    Lighthouse's scores of sign-in, run list and run page on a phone (needs npm)"
 	@echo "make lint          what the code and the templates must look like; make format does most of it"
 	@echo "make api-coverage  write docs/api-coverage.md anew from what the sandbox sees, and check that it is whole"
@@ -31,6 +32,9 @@ test: .venv/.installed-dev
 
 scale: .venv/.installed-dev
 	$(BIN)/python -m pytest -m scale -n $(WORKERS) -rP $(ARGS)
+
+trust: .venv/.installed-dev
+	$(BIN)/python -m pytest -m trust -p no:randomly -rP tests/trust $(ARGS)
 
 lighthouse: .venv/.installed-dev
 	@chromium="$$(.ci/chromium)" && CHROMIUM="$$chromium" $(BIN)/python scripts/lighthouse.py

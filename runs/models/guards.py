@@ -30,7 +30,7 @@ class Target(models.Model):
 class FreezeWindow(models.Model):
     """A time in which starts are refused: once (`starts_at` to `ends_at`), or every week on `weekdays`.
 
-    A weekly one begins at `from_time` and ends at `to_time` in `zone`; one that ends before it begins ends the next day.
+    A weekly one lasts from `from_time` to `to_time` in `zone`; one that ends before it begins ends the next day.
     It holds for one account, for one target, or (both empty) for every start.
     """
 
