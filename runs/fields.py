@@ -11,6 +11,11 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.db import models
 
+NO_KEY_FITS = (
+    "The stored credentials cannot be decrypted: none of CREDENTIAL_KEYS fits. "
+    "Put the key back, or enter the credentials again."
+)
+
 
 class CredentialsUnusable(Exception):
     """The stored credentials cannot be used. The text is a sentence for a person and holds no secret."""
@@ -65,10 +70,7 @@ class Sealed:
         try:
             inside = json.loads(_keys().decrypt(self.token.encode()))
         except InvalidToken:
-            raise CredentialsUnusable(
-                "The stored credentials cannot be decrypted: none of CREDENTIAL_KEYS fits. "
-                "Put the key back, or enter the credentials again."
-            ) from None
+            raise CredentialsUnusable(NO_KEY_FITS) from None
         if inside["account"] != str(account_uuid):
             raise CredentialsUnusable("The stored credentials belong to another account. Enter them again.")
         if inside["origin"] != origin_of(base_url):
@@ -76,6 +78,14 @@ class Sealed:
                 "The stored credentials were entered for another address. Enter them again for this one."
             )
         return inside["credentials"]
+
+    def on_first_key(self) -> bool:
+        """Whether the first of CREDENTIAL_KEYS alone opens them."""
+        try:
+            Fernet(settings.CREDENTIAL_KEYS[0]).decrypt(self.token.encode())
+        except InvalidToken:
+            return False
+        return True
 
 
 class SealedField(models.TextField):
