@@ -115,7 +115,7 @@ def _seal(account: Account, credentials: Mapping[str, str], by: str) -> None:
 def resume_sync(account: Account, *, moved: bool = False) -> None:
     """After an admin's edit: try again at once, whatever stopped it before; `moved`: to an address not yet read."""
     SyncState.objects.get_or_create(account=account)
-    afresh = {"cursor": None, "resume": {}} if moved else {}
+    afresh = {"cursor": None, "resume": {}, "history": {}, "history_at": None} if moved else {}
     SyncState.objects.filter(account=account).update(
         due_at=timezone.now(), not_before=None, paused=False, failures=0,
         # A pass under way still has the old address and credentials: what it finds must not be written any more.

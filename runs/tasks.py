@@ -1,81 +1,108 @@
-"""The background jobs: which accounts are due, and a pass over each in a thread of its own."""
+"""The background jobs: which accounts are due, and a turn over each, in a thread here or by a queue's worker."""
 
 import logging
-import os
-import socket
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from threading import Event
 
-from django.db import DatabaseError, connection
-from django.db.models import F, Q
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db.models import Case, F, Q, When
 from django.utils import timezone
 
-from runs.models import Account, SyncState
-from runs.sync import sync_account
+from runs.models import Account, SyncState, Worker
+from runs.sync import TURN_S, free_leases_of_the_dead, is_due, owner_name, sync_account
 
 log = logging.getLogger(__name__)
 
 THREADS = 8
 TICK = timedelta(seconds=1)
-FAULT = (
-    "Plimsoll made a mistake while it synced this account, and tries again soon. If it lasts, report what the worker's "
-    "log says to Plimsoll's maintainers."
-)
-
-
-def owner_name() -> str:
-    """Who holds a lease, for people: host and process."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+ALIVE_EVERY = timedelta(seconds=10)
+FORGET_WORKERS_AFTER = timedelta(days=1)
+RESEND_AFTER = timedelta(seconds=10)  # a message for a queue that was lost, or that nobody took, is sent again
 
 
 def due_accounts() -> list[Account]:
-    """Enabled accounts whose sync is due and not held back, longest overdue first."""
+    """Enabled accounts with work that nothing holds back: fresh runs longest overdue, then backlogs by turns."""
     now = timezone.now()
-    ready = (
-        Q(sync=None)
-        | Q(sync__paused=False) & (Q(sync__due_at=None) | Q(sync__due_at__lte=now))
-        & (Q(sync__not_before=None) | Q(sync__not_before__lte=now))
-        & (Q(sync__lease_until=None) | Q(sync__lease_until__lt=now))
-    )  # fmt: skip
-    return list(Account.objects.syncable().filter(ready).order_by("sync__due_at", "pk"))
+    fresh_due = Case(When(Q(sync__due_at__gt=now), then=None), default=F("sync__due_at"))
+    waits_for_backlog = Case(When(sync__due_at__gt=now, then=1), default=0)
+    ready = Account.objects.syncable().filter(Q(sync=None) | is_due(now, "sync__"))
+    return list(
+        ready.order_by(
+            waits_for_backlog, fresh_due.asc(nulls_first=True), F("sync__queued_at").asc(nulls_first=True), "pk"
+        )
+    )
 
 
-def run_account(pk: int, should_stop: Callable[[], bool]) -> None:
-    """One pass over one account, in whatever thread or process."""
+def run_account(pk: int, should_stop: Callable[[], bool] = lambda: False) -> None:
+    """One turn over one account if it is due, in whatever thread or process."""
     try:
-        sync_account(Account.objects.get(pk=pk), owner=owner_name(), should_stop=should_stop)
-    except DatabaseError:
+        sync_account(
+            Account.objects.get(pk=pk), only_if_due=True, turn_s=TURN_S, owner=owner_name(), should_stop=should_stop
+        )
+    except Account.DoesNotExist:
+        log.info("Account %s is gone.", pk)
+    except (OperationalError, InterfaceError):
         log.exception("The database refused a sync of account %s; it is tried again when its lease ends.", pk)
+    except Exception:
+        log.exception("The sync of account %s broke off.", pk)
     finally:
         connection.close()
 
 
-def _note_fault(pk: int, fault: BaseException | None) -> None:
-    """A mistake of ours must not stay in a thread that nobody looks into: it goes to the log and to the page."""
-    if fault is None:
-        return
-    log.error("The sync of account %s broke off.", pk, exc_info=fault)
-    try:
-        SyncState.objects.filter(account_id=pk).update(error=FAULT, error_at=timezone.now(), failures=F("failures") + 1)
-    except DatabaseError:
-        log.exception("The database does not answer.")
-        connection.close()
+def claim_messages() -> list[int]:
+    """The accounts a queue is to be told of now. Each is told of once in RESEND_AFTER, however many ask here."""
+    now = timezone.now()
+    told = []
+    for account in due_accounts():
+        SyncState.objects.get_or_create(account=account)
+        untold = Q(queued_at=None) | Q(queued_at__lt=now - RESEND_AFTER)
+        if SyncState.objects.filter(untold, account=account).update(queued_at=now):
+            told.append(account.pk)
+    return told
+
+
+def note_alive(kind: str, started_at: object) -> None:
+    """Tell everybody that this process syncs accounts, and clean up after those that do no more."""
+    now = timezone.now()
+    Worker.objects.update_or_create(
+        name=owner_name(),
+        defaults={"kind": kind, "seen_at": now},
+        create_defaults={"kind": kind, "started_at": started_at, "seen_at": now},
+    )
+    Worker.objects.filter(seen_at__lt=now - FORGET_WORKERS_AFTER).delete()
+    if freed := free_leases_of_the_dead():
+        log.warning("Took %s accounts back from workers of this machine that live no more.", freed)
 
 
 def work(stop: Event) -> None:
-    """Sync what is due until `stop` is set; a pass under way ends after its present page."""
+    """Sync what is due until `stop` is set; a turn under way ends after its present call."""
+    started_at = timezone.now()
+    alive_at = None
     busy: dict[int, Future] = {}
     with ThreadPoolExecutor(THREADS, thread_name_prefix="sync") as pool:
         while not stop.is_set():
-            for pk in [pk for pk, job in busy.items() if job.done()]:
-                _note_fault(pk, busy.pop(pk).exception())
+            busy = {pk: job for pk, job in busy.items() if not job.done()}
             try:
+                now = timezone.now()
+                if alive_at is None or now - alive_at >= ALIVE_EVERY:
+                    note_alive("embedded", started_at)
+                    alive_at = now
                 for account in due_accounts():
-                    if account.pk not in busy:
+                    if len(busy) < THREADS and account.pk not in busy:
                         busy[account.pk] = pool.submit(run_account, account.pk, stop.is_set)
             except DatabaseError:
                 log.exception("The database does not answer; trying again.")
                 connection.close()
             stop.wait(TICK.total_seconds())
+    note_gone()
+
+
+def note_gone() -> None:
+    """This process syncs no more."""
+    try:
+        Worker.objects.filter(name=owner_name()).delete()
+    except DatabaseError:
+        log.info("The database does not answer; this worker's row is left behind.")
+    connection.close()

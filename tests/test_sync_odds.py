@@ -11,6 +11,7 @@ from runs.models import LoadTest, Run, SyncState
 from runs.services.base import Forbidden, Refused, RemoteTest, Unavailable, UnexpectedAnswer
 from runs.sync import sync_account
 from runs.sync.passes import DETAILS_IN_VAIN
+from runs.tasks import due_accounts
 from tests.fake_service import remote
 from tests.rows import make_run
 
@@ -28,8 +29,9 @@ def wait_of(account):
     return SyncState.objects.get(account=account).due_at - timezone.now()
 
 
-def next_day(account, **options):
-    with time_machine.travel(timezone.now() + timedelta(days=1), tick=False):
+def later(account, **options):
+    """A pass before the history is read again."""
+    with time_machine.travel(timezone.now() + timedelta(hours=12), tick=False):
         return sync_account(account, **options)
 
 
@@ -39,7 +41,7 @@ def test_a_live_run_that_cannot_be_read_is_named_and_the_pass_goes_on(account, f
     fake.fail("get", UnexpectedAnswer("Run 1 is odd."))
     fake.fail("get", UnexpectedAnswer("Run 1 is odd."), after=1)  # asked once more, for its numbers
     fake.has(remote("1"), remote("2"))
-    report = next_day(account)
+    report = later(account)
     assert (report.error, [row.external_id for row in report.bad]) == ("", ["1"])
     odd, other = Run.objects.order_by("external_id")
     assert (odd.status, odd.gone_at, other.status) == (RunStatus.RUNNING, None, RunStatus.FINISHED)
@@ -81,7 +83,7 @@ def test_runs_tried_in_vain_come_after_the_others(account, fake):
         fake.fail("details", Unavailable("Fake Provider failed."))
     sync_account(account)
     fake.calls.clear()
-    next_day(account)
+    later(account)
     assert [about for _, about in fake.asked("details")] == ["3", "2", "1", "5", "4"]
 
 
@@ -94,14 +96,30 @@ def test_a_run_that_keeps_failing_does_not_make_the_passes_follow_at_once(accoun
 
 def test_an_account_at_rest_is_synced_as_often_as_it_was_told(account, fake):
     account.sync_interval_s = SyncInterval.HOUR
+    fake.has(remote("1", created_at=timezone.now() - timedelta(hours=2)))
     sync_account(account)
-    assert timedelta(minutes=59) < wait_of(account) < timedelta(minutes=61)
+    assert timedelta(minutes=54) <= wait_of(account) <= timedelta(minutes=66)
+
+
+def test_an_account_without_new_runs_is_looked_at_less_often_but_within_twice_its_interval(account, fake):
+    account.sync_interval_s = SyncInterval.HOUR
+    fake.has(remote("1", created_at=timezone.now() - timedelta(days=2)))
+    sync_account(account)
+    assert timedelta(minutes=80) <= wait_of(account) <= timedelta(minutes=100)
+
+
+def test_accounts_added_together_are_not_asked_together(account, fake):
+    waits = set()
+    for _ in range(3):
+        sync_account(account)
+        waits.add(wait_of(account) // timedelta(milliseconds=100))
+    assert len(waits) > 1
 
 
 def test_details_beyond_the_budget_are_read_at_once(account, fake):
     fake.has(remote("1"), remote("2"))
     sync_account(account, details_budget=1)
-    assert wait_of(account) <= timedelta(0)
+    assert due_accounts() == [account]
 
 
 def test_a_live_run_whose_numbers_fail_does_not_keep_ended_ones_waiting(account, fake):

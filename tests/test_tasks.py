@@ -4,13 +4,14 @@ from datetime import timedelta
 from threading import Event
 
 import pytest
-from django.db import DatabaseError, connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from runs import tasks
-from runs.models import Run, SyncState
+from runs.models import Run, SyncState, Worker
 from runs.sync import request_sync
-from runs.tasks import FAULT, due_accounts, run_account, work
+from runs.sync.passes import FAULT
+from runs.tasks import claim_messages, due_accounts, note_alive, run_account, work
 from tests.fake_service import remote
 from tests.rows import make_account
 
@@ -33,6 +34,9 @@ def quick(monkeypatch):
         ({"lease_until": SOON}, False),
         ({"lease_until": AGO}, True),
         ({"due_at": AGO, "paused": True}, False),
+        ({"due_at": SOON, "backlog": True}, True),
+        ({"due_at": SOON, "backlog": True, "not_before": SOON}, False),
+        ({"due_at": SOON, "backlog": True, "paused": True}, False),
     ],
 )
 def test_an_account_is_due_when_nothing_holds_it_back(db, state, due):
@@ -73,19 +77,83 @@ def test_a_mistake_of_ours_is_logged_and_shown_and_the_worker_goes_on(fake_accou
         return tests()
 
     monkeypatch.setattr(fake, "iter_tests", broken_once)
-    noted = tasks._note_fault
-    monkeypatch.setattr(tasks, "_note_fault", lambda pk, fault: (noted(pk, fault), fault and stop.set()))
+    fake.has(remote("1"))
+    fake.on_page = lambda at: stop.set()
     work(stop)
-    assert SyncState.objects.filter(error=FAULT, failures=1).count() == 1
+    assert Run.objects.count() == 1
     assert "ZeroDivisionError: odd" in caplog.text
+    state = SyncState.objects.get(error=FAULT)
+    assert (state.failures, state.lease_until) == (1, None)
+    assert state.not_before > timezone.now()
 
 
 def test_a_pass_ends_its_connection_to_the_database(fake_account, fake, monkeypatch):
     def broken():
-        raise DatabaseError("disk full")
+        raise OperationalError("disk full")
 
     closed = []
     monkeypatch.setattr(fake, "iter_tests", broken)
     monkeypatch.setattr(connection, "close", lambda: closed.append("here"))  # one in memory would not close
     run_account(fake_account.pk, lambda: False)
     assert closed == ["here"]
+
+
+def test_fresh_runs_come_before_what_is_left_of_the_past_and_backlogs_take_turns(db):
+    now = timezone.now()
+    past, waiting, never, overdue, due = (make_account(name) for name in ("past", "waiting", "never", "overdue", "due"))
+    SyncState.objects.create(account=past, due_at=now + SOON, backlog=True, queued_at=now)
+    SyncState.objects.create(account=waiting, due_at=now + SOON, backlog=True, queued_at=now + AGO)
+    SyncState.objects.create(account=overdue, due_at=now + 2 * AGO)
+    SyncState.objects.create(account=due, due_at=now + AGO)
+    assert due_accounts() == [never, overdue, due, waiting, past]
+
+
+def test_an_account_that_is_no_longer_due_is_left_alone(fake_account, fake):
+    """Two workers saw it due; the second comes when the first has given it back."""
+    run_account(fake_account.pk)
+    fake.calls.clear()
+    run_account(fake_account.pk)
+    assert fake.calls == []
+
+
+def test_a_provider_that_asked_us_to_wait_is_not_called_before(fake_account, fake):
+    SyncState.objects.create(account=fake_account, due_at=timezone.now() + AGO, not_before=timezone.now() + SOON)
+    run_account(fake_account.pk)
+    assert fake.calls == []
+
+
+def test_a_deleted_account_is_no_fault(db, caplog):
+    run_account(4711)
+    assert "Traceback" not in caplog.text
+
+
+def test_a_queue_is_told_once_of_an_account_that_is_due_and_again_when_the_message_was_lost(db):
+    account = make_account()
+    assert [claim_messages(), claim_messages()] == [[account.pk], []]
+    SyncState.objects.update(queued_at=timezone.now() - tasks.RESEND_AFTER * 2)
+    assert claim_messages() == [account.pk]
+
+
+def test_a_worker_is_seen_while_it_lives_and_forgotten_a_day_later(db):
+    now = timezone.now()
+    Worker.objects.create(name="old", kind="embedded", started_at=now, seen_at=now - timedelta(days=2))
+    note_alive("embedded", now)
+    note_alive("embedded", now)
+    worker = Worker.objects.get()
+    assert (worker.kind, worker.started_at) == ("embedded", now)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_ends_takes_its_name_away(db):
+    stop, seen = Event(), []
+    real = tasks.due_accounts
+
+    def look():
+        seen.append(Worker.objects.count())
+        stop.set()
+        return real()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tasks, "due_accounts", look)
+        work(stop)
+    assert (seen, Worker.objects.count()) == ([1], 0)

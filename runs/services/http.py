@@ -169,10 +169,12 @@ class Http:
         waits: Sequence[float] = (0.2, 0.5),
         sleep: Callable[[float], None] = time.sleep,
         resolve: Callable[..., list[tuple]] = socket.getaddrinfo,
+        before_call: Callable[[], None] = lambda: None,
     ):
         """`provider`: its label, for sentences. `secrets`: never shown in an error. `describe(status, data)`: the
         provider's own reason in an error's body. `download_hosts`: for `download`, besides `hosts`. `sign_in_statuses`:
-        answers that are a sign-in page in disguise. `waits`, `sleep`, `resolve`: the seams for time and names."""
+        answers that are a sign-in page in disguise. `waits`, `sleep`, `resolve`: the seams for time and names.
+        `before_call`: asked before each read; what it raises is raised."""
         self.base_url = base_url.rstrip("/")
         self.provider = provider
         self.gate = Gate(provider, (*hosts, *download_hosts), extra_hosts)
@@ -187,6 +189,7 @@ class Http:
         self._sign_in_statuses = sign_in_statuses
         self._waits = waits
         self._sleep = sleep
+        self._before_call = before_call
         self._adapter = _Adapter(max_retries=0)
 
     def get(
@@ -233,6 +236,7 @@ class Http:
     # -- one call ------------------------------------------------------------------------------------------------------
 
     def _read(self, method: str, path: str, params: Any, json: Any, max_bytes: int | None) -> Answer:
+        self._before_call()
         request = self._request(method, self._url(path), params, json)
         max_bytes = max_bytes or self.max_bytes
         ends = time.monotonic() + self.deadline_s

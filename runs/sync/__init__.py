@@ -1,11 +1,22 @@
-"""Providers -> tables: one pass over an account, and what it is made of.
+"""Providers -> tables: one turn over an account, and what it is made of.
 
-passes.py   the pass itself          lease.py    who may write, and until when
-mirror.py   records -> rows          details.py  what hangs below a run
-settle.py   starts and stops whose end is not known yet
+passes.py    the turn itself            lease.py     who may write, and until when
+mirror.py    records -> rows            details.py   what hangs below a run
+settle.py    starts and stops whose end is not known yet
+schedule.py  when an account is due again
 """
 
-from .passes import PassReport, request_sync, sync_account
+from .lease import free_leases_of_the_dead, is_due, owner_name
+from .passes import TURN_S, PassReport, request_sync, sync_account
 from .settle import link_run
 
-__all__ = ["PassReport", "link_run", "request_sync", "sync_account"]
+__all__ = [
+    "TURN_S",
+    "PassReport",
+    "free_leases_of_the_dead",
+    "is_due",
+    "link_run",
+    "owner_name",
+    "request_sync",
+    "sync_account",
+]

@@ -1,37 +1,47 @@
-"""One pass over an account: tests, runs page by page, live runs one by one, open intents, then details."""
+"""One turn over an account: fresh runs first, then for a while what is left of the past: history and details.
+
+A fresh pass reads tests, runs page by page, live runs one by one, and settles open intents. What a turn leaves is its
+account's backlog; the next turn goes on there, unless fresh runs are due again.
+"""
 
 import logging
-import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import OuterRef, Q, Subquery
 from django.utils import timezone
 
-from runs.choices import LIVE, IntentOutcome, RunStatus
+from runs.choices import LIVE, RunStatus
 from runs.fields import CredentialsUnusable
 from runs.models import Account, Run, SyncState
 from runs.services import service_for
-from runs.services.base import BadRow, RemoteRun, RunService, ServiceError, Unauthorized, Unavailable
+from runs.services.base import BadRow, RemoteRun, RunPage, RunService, ServiceError, Unauthorized, Unavailable
 
 from .details import read_details
 from .lease import Lease, LeaseLost, claim
 from .mirror import save_runs, save_tests
+from .schedule import after_failure, interval_of
 from .settle import settle_intents
 
 log = logging.getLogger(__name__)
 
-BUSY = timedelta(seconds=5)  # while runs are live or an intent is open
+TURN_S = 20.0  # how long a worker stays with one account before others have their turn
+FIRST_LOOK = timedelta(days=1)  # what an account shows before its history was read
+SWEEP_EVERY = timedelta(days=1)  # the history is read again: lists may have hidden a run, or changed an old one
 LIVE_DETAILS = 20  # live runs whose numbers are read on each pass …
 LIVE_DETAILS_EVERY = timedelta(seconds=15)  # … and how often at most for each of them
-DETAILS_BUDGET = 200  # ended runs whose details are read on a pass of the worker
-DETAILS_IN_VAIN = 3  # failed reads in a row that end a pass
+DETAILS_BUDGET = 200  # ended runs whose details are read in a turn
+DETAILS_IN_VAIN = 3  # failed reads in a row that end a turn
 UNKNOWN_WATCHED = timedelta(days=1)  # a status we do not know may be one of a run under way
-FORGOTTEN = timedelta(minutes=10)
 BAD_ROWS_KEPT = 50
+FAULT = (
+    "Plimsoll made a mistake while it synced this account, and tries again soon. If it lasts, report what the worker's "
+    "log says to Plimsoll's maintainers."
+)
 
 
 class Stopping(Exception):
@@ -40,7 +50,7 @@ class Stopping(Exception):
 
 @dataclass(slots=True)
 class PassReport:
-    """What a pass did. `busy`: another worker holds the account and nothing was done."""
+    """What a turn did. `busy`: another worker holds the account, or it was not due, and nothing was done."""
 
     pages: int = 0
     runs: int = 0
@@ -61,88 +71,163 @@ def sync_account(
     account: Account,
     *,
     full: bool = False,
+    only_if_due: bool = False,
+    turn_s: float | None = None,
     details_budget: int | None = DETAILS_BUDGET,
     owner: str = "here",
     report: Callable[[str, PassReport], None] | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     **options: Any,
 ) -> PassReport:
-    """One pass: a full history the first time or when `full`, else what is new. Nothing is ever deleted.
+    """One turn: what is new, then the history as far as it was not read (`full`: all of it again), then details.
 
-    `details_budget` None reads the details of every ended run that lacks them. `report(phase, so_far)` is called after
-    each page. `options` go to the service. Provider errors end up in the report and on the account, not as exceptions.
+    `turn_s` None goes on until history and `details_budget` (None: no limit) are through; a worker has TURN_S and comes
+    back. `report(phase, so_far)` is called after each page. `options` go to the service. Nothing is ever deleted.
+    Provider errors end up in the report and on the account, not as exceptions.
     """
-    lease = claim(account, owner, timezone.now())
+    lease = claim(account, owner, timezone.now(), only_if_due=only_if_due)
     if lease is None:
         return PassReport(busy=True)
-    sync_pass = _Pass(account, lease, details_budget, report or (lambda phase, so_far: None), should_stop)
+    turn = _Turn(account, lease, details_budget, turn_s, report or (lambda phase, so_far: None), should_stop)
     try:
-        service = service_for(account.provider, account.base_url, account.open_credentials(), **options)
-        sync_pass.run(service, full)
+        options = {"before_call": turn.before_call, **turn.probing(), **options}
+        turn.run(service_for(account.provider, account.base_url, account.open_credentials(), **options), full)
     except LeaseLost:
         log.warning("The sync of %s stopped: another worker took it over.", account.slug)
     except Stopping:
         lease.release(due_at=timezone.now())
     except (ServiceError, CredentialsUnusable) as problem:
-        sync_pass.failed(problem)
-    return sync_pass.so_far
+        turn.failed(problem)
+    except (OperationalError, InterfaceError):
+        raise  # the database is away or full: nothing can be noted, and the lease ends by itself
+    except Exception:
+        turn.broke()
+        raise
+    return turn.so_far
 
 
-class _Pass:
-    """The state of one pass in this process; what must outlive it is in SyncState."""
+class _Turn:
+    """The state of one turn in this process; what must outlive it is in SyncState."""
 
     def __init__(
-        self, account: Account, lease: Lease, budget: int | None, report: Callable, should_stop: Callable[[], bool]
-    ):
-        self.account, self.lease, self.budget = account, lease, budget
+        self, account: Account, lease: Lease, budget: int | None, turn_s: float | None, report: Callable,
+        should_stop: Callable[[], bool],
+    ):  # fmt: skip
+        self.account, self.lease, self.budget, self.turn_s = account, lease, budget, turn_s
         self.report, self.should_stop = report, should_stop
+        self.ends = None if turn_s is None else time.monotonic() + turn_s
         self.state = SyncState.objects.get(account=account)
         self.so_far = PassReport()
         self.in_vain = 0
-        self.untried_left = False
+        self.fresh_is_read = False
+
+    def before_call(self) -> None:
+        """Asked before each call to the provider: many calls may lie between two pages."""
+        if self.should_stop():
+            raise Stopping
+        self.lease.keep()
+
+    def probing(self) -> dict[str, Any]:
+        """A provider that failed last time is asked once before it is asked again and again."""
+        return {"waits": ()} if self.state.failures else {}
+
+    def _over(self, share: float = 1) -> bool:
+        """Whether this share of the turn's time has gone by."""
+        return self.ends is not None and time.monotonic() >= self.ends - self.turn_s * (1 - share)
 
     def run(self, service: RunService, full: bool) -> None:
         began = timezone.now()
         if full:
             self.account.runs.exclude(details_error="").update(details_at=None, details_error="")
+        if self.lease.fresh_due or full:
+            self._read_fresh(service, full, began)
+            self._read_live_details(service)
+        more_history = self._read_history(service)
+        more_details = self._read_details(service)
+        self.lease.release(
+            due_at=timezone.now() + interval_of(self.account), backlog=more_history or more_details,
+            progress=self._words(),
+        )  # fmt: skip
+
+    def _read_fresh(self, service: RunService, full: bool, began: datetime) -> None:
+        """All that is new. Only a whole pass moves the cursor and makes the account's data fresh."""
         self._step("tests")
         for tests in service.iter_tests():
             with transaction.atomic():
                 save_tests(self.account, tests)
                 self.lease.write(phase="tests")
             self._step("tests")
-        pass_began = self._read_runs(service, full, began)
+        resume = self._place_of_fresh(service, full, began)
+        since = resume["since"] and datetime.fromisoformat(resume["since"])
+        self._read_pages(service, "resume", resume, since)
+        pass_began = datetime.fromisoformat(resume["began"])
         self._ask_for_live_runs(service, pass_began)
         now = timezone.now()
+        whole = {"history": {}, "history_at": pass_began} if since is None else {}
         self.lease.write(
             cursor=pass_began, resume={}, last_good_at=now, error="", error_at=None, failures=0, not_before=None,
             paused=False, bad_rows=[[row.external_id, row.reason] for row in self.so_far.bad[:BAD_ROWS_KEPT]],
-            last_pass_s=(now - began).total_seconds(),
+            last_pass_s=(now - began).total_seconds(), **whole,
         )  # fmt: skip
-        settle_intents(self.account, service, began, now)
-        self._read_details(service)
-        self.lease.release(due_at=timezone.now() + self._interval(), progress=self._words())
+        self.fresh_is_read = True
+        self.state.refresh_from_db()
+        # An unfinished pass may have read its first pages before an intent was sent.
+        settle_intents(self.account, service, min(began, pass_began), now)
 
-    def _read_runs(self, service: RunService, full: bool, began: datetime) -> datetime:
-        """Store every page; returns the moment up to which all is stored once this is through."""
-        resume = self.state.resume
-        if not resume or (full and not resume.get("full")):
-            overlap = timedelta(seconds=service.overlap_s)
-            since = None if full or self.state.cursor is None else self.state.cursor - overlap
-            resume = {"began": began.isoformat(), "since": since and since.isoformat(), "full": full, "service": {}}
-        since = resume["since"] and datetime.fromisoformat(resume["since"])
-        self.so_far.pages, self.so_far.runs = resume.get("pages", 0), resume.get("runs", 0)
-        newest = {} if since is None else self._newest_known(since)
-        for page in service.iter_runs(since, resume["service"] or None, newest):
-            self.so_far.pages += 1
-            self.so_far.runs += len(page.runs)
-            self.so_far.bad += page.bad
-            resume |= {"service": dict(page.resume), "pages": self.so_far.pages, "runs": self.so_far.runs}
-            with transaction.atomic():
-                save_runs(self.account, page.runs, timezone.now())
-                self.lease.write(resume=resume, phase="runs", progress=self._words())
-            self._step("runs")
-        return datetime.fromisoformat(resume["began"])
+    def _place_of_fresh(self, service: RunService, full: bool, began: datetime) -> dict[str, Any]:
+        """Where an unfinished pass goes on, or where a new one begins."""
+        resume, cursor = self.state.resume, self.state.cursor
+        if resume and resume["since"] is None and self.turn_s is not None:
+            # All of it was asked for and broken off: that is history now, and does not keep fresh runs waiting.
+            self.lease.write(history={key: resume[key] for key in resume if key != "since"}, resume={}, history_at=None)
+            self.state.refresh_from_db()
+            resume = {}
+        if resume and not (full and resume["since"] is not None):
+            return resume
+        if full or (cursor is None and self.turn_s is None and not self.state.history):
+            since = None
+        elif cursor is None:
+            since = began - FIRST_LOOK
+        else:
+            since = cursor - timedelta(seconds=service.overlap_s)
+        return {"began": began.isoformat(), "since": since and since.isoformat(), "service": {}}
+
+    def _read_pages(self, service: RunService, column: str, place: dict[str, Any], since: datetime | None) -> bool:
+        """Store pages until there are none left (True) or the turn is over (False).
+
+        `column` of SyncState keeps the place after the last page.
+        """
+        self.so_far.pages, self.so_far.runs = place.get("pages", 0), place.get("runs", 0)
+        # Before the history is read we do not hold all runs before `since`, so none of them tells where to stop.
+        newest = self._newest_known(since) if since is not None and self.state.history_at else None
+        for page in service.iter_runs(since, place["service"] or None, {} if since is None else newest):
+            self._store(page, column, place)
+            self._step("runs" if column == "resume" else "history")
+            if column == "history" and self._over(0.5):
+                return False
+        return True
+
+    def _store(self, page: RunPage, column: str, place: dict[str, Any]) -> None:
+        self.so_far.pages += 1
+        self.so_far.runs += len(page.runs)
+        self.so_far.bad += page.bad
+        place |= {"service": dict(page.resume), "pages": self.so_far.pages, "runs": self.so_far.runs}
+        phase = "runs" if column == "resume" else "history"
+        with transaction.atomic():
+            save_runs(self.account, page.runs, timezone.now())
+            self.lease.write(phase=phase, progress=self._words(), **{column: place})
+
+    def _read_history(self, service: RunService) -> bool:
+        """Go on reading the past; True when some is left for the next turn."""
+        now = timezone.now()
+        state = self.state
+        if state.history_at and now - state.history_at < SWEEP_EVERY and not state.history:
+            return False
+        place = state.history or {"began": now.isoformat(), "service": {}}
+        if not self._read_pages(service, "history", place, None):
+            return True
+        self.lease.write(history={}, history_at=datetime.fromisoformat(place["began"]))
+        return False
 
     def _newest_known(self, since: datetime) -> dict[str, str]:
         """Test -> newest run we hold, by external id, of the time before `since`, of which we hold all.
@@ -172,24 +257,31 @@ class _Pass:
                 self.lease.write(phase="live")
             self._step("live")
 
-    def _read_details(self, service: RunService) -> None:
-        """Live runs first (people watch them), then ended ones newest first within the budget."""
+    def _read_live_details(self, service: RunService) -> None:
+        """The numbers of live runs: people watch them."""
         stale = Q(details_at=None) | Q(details_at__lt=timezone.now() - LIVE_DETAILS_EVERY)
         live = self.account.runs.live().filter(stale, gone_at=None).order_by("-created_at")
         for pk in list(live.values_list("pk", flat=True)[:LIVE_DETAILS]):
             self._read_one(service, pk)
+
+    def _read_details(self, service: RunService) -> bool:
+        """Details of ended runs, newest first, within the budget and the turn; True when untried ones are left."""
         waiting = self.account.runs.without_details()
         self.so_far.details_left = waiting.count()
         # Those tried in vain come last: were they the newest, the others would never have their turn.
         untried = waiting.filter(details_error="").values_list("pk", flat=True)
         again = waiting.exclude(details_error="").values_list("pk", flat=True)
         chosen = list(untried[: self.budget])
-        chosen += again[: None if self.budget is None else self.budget - len(chosen)]
+        # Between fresh passes they would be tried again and again.
+        if self.fresh_is_read:
+            chosen += again[: None if self.budget is None else self.budget - len(chosen)]
         for pk in chosen:
+            if self._over():
+                break
             if self._read_one(service, pk):
                 self.so_far.details += 1
                 self.so_far.details_left -= 1
-        self.untried_left = untried.exists()
+        return untried.exists()
 
     def _read_one(self, service: RunService, pk: int) -> bool:
         """Whether it went well. One run that the provider cannot give must not keep the others waiting; a provider
@@ -222,27 +314,24 @@ class _Pass:
         words = f"page {self.so_far.pages}, {self.so_far.runs:,} {'run' if self.so_far.runs == 1 else 'runs'}"
         return f"{words}, details of {self.so_far.details:,}" if self.so_far.details else words
 
-    def _interval(self) -> timedelta:
-        if self.untried_left:
-            return timedelta(0)
-        now = timezone.now()
-        # A run that was made and never queued, or a press that waits for a person, may wait for weeks.
-        forgotten = Q(status=RunStatus.CREATED, created_at__lt=now - FORGOTTEN)
-        live = self.account.runs.live().filter(gone_at=None).exclude(forgotten)
-        asked = self.account.intents.unsettled().exclude(outcome=IntentOutcome.CREATED)
-        return BUSY if live.exists() or asked.exists() else timedelta(seconds=self.account.sync_interval_s)
-
     def failed(self, problem: ServiceError | CredentialsUnusable) -> None:
         """Keep the sentence for the account's page, and when to try again: not by itself if credentials are refused."""
         now = timezone.now()
-        failures = self.state.failures + 1
+        asked_to_wait = isinstance(problem, Unavailable) and problem.retry_after is not None
         paused = isinstance(problem, (Unauthorized, CredentialsUnusable))
-        wait = min(3600.0, 5.0 * 2 ** min(failures, 10)) * random.uniform(0.5, 1)  # noqa: S311 (jitter)
-        if isinstance(problem, Unavailable) and problem.retry_after is not None:
-            wait = max(1.0, min(3600.0, problem.retry_after))
-        again = now + timedelta(seconds=wait)
         self.so_far.error = str(problem)
-        self.lease.release(
-            error=str(problem), error_at=now, failures=failures, paused=paused, not_before=again, due_at=again,
-        )  # fmt: skip
+        columns = {"error": str(problem), "error_at": now, "paused": paused, "backlog": False}
+        if self.fresh_is_read and not asked_to_wait and not paused:
+            # What is new could be read: it goes on being read, and with each pass the rest is tried again.
+            self.lease.release(due_at=now + interval_of(self.account), **columns)
+        else:
+            failures = self.state.failures + 1
+            again = now + after_failure(failures, problem)
+            self.lease.release(due_at=again, not_before=again, failures=failures, **columns)
         log.warning("The sync of %s failed: %s", self.account.slug, problem)
+
+    def broke(self) -> None:
+        """A mistake of ours: it is shown, and the account is tried again later and later, like one that is down."""
+        now, failures = timezone.now(), self.state.failures + 1
+        again = now + after_failure(failures)
+        self.lease.release(due_at=again, not_before=again, failures=failures, error=FAULT, error_at=now, backlog=False)

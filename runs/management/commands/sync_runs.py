@@ -4,9 +4,8 @@ from argparse import ArgumentParser
 from django.core.management.base import BaseCommand, CommandError
 
 from runs.models import Account
-from runs.sync import PassReport, sync_account
+from runs.sync import PassReport, owner_name, sync_account
 from runs.sync.passes import DETAILS_BUDGET
-from runs.tasks import owner_name
 
 WAIT_FOR_LEASE_S = 90
 

@@ -1,0 +1,149 @@
+"""A worker's turns over an account: fresh runs first, the past in slices between, and what trouble costs."""
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.utils import timezone
+
+from runs.choices import RunResult, RunStatus
+from runs.models import Run, SyncState
+from runs.services.base import Unavailable
+from runs.sync import sync_account
+from runs.sync.passes import SWEEP_EVERY
+from runs.sync.schedule import LONGEST_WAIT_S, after_failure
+from runs.tasks import due_accounts
+from tests.fake_service import remote
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def account(fake_account, fake):
+    """Five runs of long ago, and one of an hour ago."""
+    fake.has(*(remote(str(n), created_at=timezone.now() - timedelta(days=20 - n)) for n in range(1, 6)))
+    fake.has(remote("9", created_at=timezone.now() - timedelta(hours=1)))
+    return fake_account
+
+
+def turn(account):
+    """The shortest turn of a worker: a page of history, no details."""
+    return sync_account(account, only_if_due=True, turn_s=0)
+
+
+def state_of(account):
+    return SyncState.objects.get(account=account)
+
+
+def held():
+    return sorted(Run.objects.values_list("external_id", flat=True))
+
+
+def test_what_is_new_is_there_before_the_history_is_read(account, fake):
+    turn(account)
+    state = state_of(account)
+    assert held() == ["5", "9"]  # the new one, and the first page of the past
+    assert state.cursor is not None
+    assert state.last_good_at is not None
+    assert (state.history_at, state.backlog) == (None, True)
+    assert due_accounts() == [account]
+
+
+def test_the_history_is_read_in_turns_without_asking_for_fresh_runs_again(account, fake):
+    turn(account)
+    fake.calls.clear()
+    while state_of(account).history_at is None:
+        turn(account)
+    assert held() == ["1", "2", "3", "4", "5", "9"]
+    assert fake.asked("tests") == []
+    assert fake.asked("page") == [("page", "2"), ("page", "4")]
+
+
+def test_fresh_runs_do_not_wait_for_the_history(account, fake):
+    turn(account)
+    fake.has(remote("10", created_at=timezone.now()))
+    SyncState.objects.update(due_at=timezone.now())
+    turn(account)
+    assert "10" in held()
+    assert state_of(account).history_at is None
+
+
+def test_a_worker_killed_in_the_middle_of_the_history_is_followed_after_its_last_page(account, fake):
+    turn(account)
+    SyncState.objects.update(lease_until=timezone.now() - timedelta(seconds=1), owner="gone", epoch=7)
+    fake.calls.clear()
+    turn(account)
+    assert fake.asked("page") == [("page", "2")]
+
+
+def test_a_whole_pass_that_was_broken_off_goes_on_as_history(account, fake):
+    fake.fail("page", Unavailable("no"), after=1)
+    sync_account(account)
+    SyncState.objects.update(not_before=None, due_at=None)
+    fake.calls.clear()
+    turn(account)
+    assert fake.asked("page") == [("page", "0"), ("page", "2")]  # what is new; then after the page that was stored
+    assert state_of(account).resume == {}
+
+
+def test_the_history_is_read_again_every_day(account, fake):
+    sync_account(account)
+    first = state_of(account).history_at
+    fake.has(remote("0", created_at=timezone.now() - timedelta(days=30)))  # the list had hidden it
+    sync_account(account)
+    assert "0" not in held()
+    with time_machine.travel(timezone.now() + SWEEP_EVERY, tick=False):
+        while state_of(account).history_at == first:
+            sync_account(account, turn_s=0)
+    assert "0" in held()
+
+
+def test_details_that_fail_do_not_keep_fresh_runs_waiting(account, fake):
+    sync_account(account, details_budget=0)
+    for _ in range(6):
+        fake.fail("details", Unavailable("Fake Provider failed."))
+    report = sync_account(account)
+    state = state_of(account)
+    assert report.error == state.error == "Fake Provider failed."
+    assert (state.not_before, state.failures, state.backlog) == (None, 0, False)
+    assert state.due_at > timezone.now()
+
+
+def test_a_wait_asked_for_among_details_is_kept_to(account, fake):
+    sync_account(account, details_budget=0)
+    fake.fail("details", Unavailable("Fake Provider asks us to send less.", retry_after=120))
+    sync_account(account)
+    assert state_of(account).not_before > timezone.now() + timedelta(seconds=110)
+
+
+def test_a_provider_that_is_down_is_asked_later_and_later_but_found_again_within_minutes():
+    waits = [after_failure(n).total_seconds() for n in range(1, 12)]
+    assert 5 <= waits[0] <= 10
+    assert waits[3] > 30
+    assert max(waits) <= LONGEST_WAIT_S
+
+
+def test_a_provider_that_failed_is_asked_once_before_it_is_asked_again_and_again(account, fake, monkeypatch):
+    given = []
+    monkeypatch.setattr(type(fake), "__call__", lambda self, *args, **options: given.append(options) or self)
+    fake.fail("tests", Unavailable("down"))
+    sync_account(account)
+    sync_account(account)
+    sync_account(account)
+    assert [options.get("waits") for options in given] == [None, (), None]
+
+
+def test_a_success_forgets_the_failures(account, fake):
+    fake.fail("tests", Unavailable("down"))
+    sync_account(account)
+    assert (state_of(account).failures, state_of(account).error) == (1, "down")
+    sync_account(account)
+    assert (state_of(account).failures, state_of(account).error, state_of(account).not_before) == (0, "", None)
+
+
+def test_live_runs_are_asked_for_between_slices_of_the_history(account, fake):
+    live = remote("9", created_at=timezone.now() - timedelta(hours=1), status=RunStatus.RUNNING, result=RunResult.NONE)
+    fake.has(live)
+    turn(account)
+    wait = state_of(account).due_at - timezone.now()
+    assert wait < timedelta(seconds=6)
