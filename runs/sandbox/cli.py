@@ -19,6 +19,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--runs", type=int, default=600, help="runs in all; half each, k6 gets the odd one")
     parser.add_argument("--speed", type=float, default=60, help="how many times faster a started run lives")
     parser.add_argument("--data-dir", default=os.environ.get("DATA_DIR", "data"), help="where sandbox.sqlite3 is kept")
+    parser.add_argument(
+        "--faults", action="append", metavar="SPEC", default=[],
+        help="what goes wrong, such as kind=429,retry_after=30,path=/runs,p=0.1; several times: several faults",
+    )  # fmt: skip
     parser.add_argument("--db", help="the SQLite file itself, or :memory: to keep nothing")
 
 
@@ -34,6 +38,7 @@ def run(options: dict[str, Any]) -> int:
             runs=options["runs"],
             speed=options["speed"],
             db_path=None if path == ":memory:" else path,
+            faults=options["faults"],
         )
     except ValueError as error:
         print(error, file=sys.stderr)

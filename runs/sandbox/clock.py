@@ -21,17 +21,21 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Clock:
-    """The sandbox's time. `base` gives seconds since 1970; `offset` is what was advanced, in microseconds."""
+    """The sandbox's time. `base` gives seconds since 1970.
+
+    In microseconds: `offset` is what was advanced, `skew` how far the clock is wrong just now.
+    """
 
     def __init__(self, base: Callable[[], float] | None = None, offset: int = 0) -> None:
         self._base = base or time.time
         self.offset = offset
+        self.skew = 0
         self._frozen: int | None = None
 
     def now(self) -> int:
         if self._frozen is not None:
-            return self._frozen + self.offset
-        return int(self._base() * SECOND) + self.offset
+            return self._frozen + self.offset + self.skew
+        return int(self._base() * SECOND) + self.offset + self.skew
 
     def advance(self, seconds: float) -> int:
         self.offset += int(seconds * SECOND)

@@ -5,6 +5,7 @@ from typing import Any
 
 from . import truth
 from .clock import iso
+from .faults import parse
 from .lives import K6_OUTCOMES, VSTS_OUTCOMES
 from .models import K6, PROVIDERS, VSTS
 from .store import Store
@@ -105,22 +106,45 @@ def _planted(store: Store) -> Iterator[tuple[str, str]]:
         yield secrets.drop_sig(drop_id), f"VSTS drop {drop_id}: sig in accessData.sasKey"
 
 
-@routes.route("POST", f"{_HERE}/fail")
-def add_failure(store: Store, request: Request) -> Reply:
-    store.hooks.add_failure(request.json())
-    return Reply(200, {})
+@routes.route("GET", f"{_HERE}/faults")
+def read_faults(store: Store, request: Request) -> Reply:
+    return Reply(200, {"faults": store.faults.rows(), "elsewhere": store.elsewhere.seen})
 
 
-@routes.route("POST", f"{_HERE}/lose_answer")
-def add_loss(store: Store, request: Request) -> Reply:
-    store.hooks.add_loss(request.json())
-    return Reply(200, {})
-
-
-@routes.route("POST", f"{_HERE}/insert_between_pages")
-def add_insertion(store: Store, request: Request) -> Reply:
+@routes.route("POST", f"{_HERE}/faults")
+def add_faults(store: Store, request: Request) -> Reply:
+    """`{"faults": [SPEC, …]}`, or one fault as an object: `{"kind": "429", "path": "/runs"}`. All or none of them."""
     body = request.json()
-    store.hooks.add_insertion(_provider(body), int(body.get("after_pages", 1)))
+    specs = body.get("faults", [body])
+    for spec in specs:
+        parse(spec)
+    for spec in specs:
+        store.faults.add(spec)
+    return read_faults(store, request)
+
+
+@routes.route("DELETE", f"{_HERE}/faults")
+@routes.route("DELETE", f"{_HERE}/hooks")
+def clear_faults(store: Store, request: Request) -> Reply:
+    store.faults.clear()
+    return Reply(204)
+
+
+@routes.route("POST", f"{_HERE}/fail")
+@routes.route("POST", f"{_HERE}/lose_answer")
+@routes.route("POST", f"{_HERE}/insert_between_pages")
+def add_fault_by_its_old_name(store: Store, request: Request) -> Reply:
+    """Before there was `faults`: one request refused, one answer lost, one run inserted after a page."""
+    body = request.json()
+    kind = {"fail": str(body.get("status", 503)), "lose_answer": "lost"}.get(request.path.split("/")[-1], "shift")
+    fault: dict[str, Any] = {"kind": kind, "times": body.get("times", 1), "after": body.get("after", 0)}
+    if kind == "shift":
+        fault |= {"provider": _provider(body), "after": int(body.get("after_pages", 1)) - 1}
+    else:
+        fault |= {"method": body.get("method", ""), "path": body.get("path_contains", "")}
+    if "Retry-After" in body.get("headers", {}):
+        fault["retry_after"] = body["headers"]["Retry-After"]
+    store.faults.add(fault)
     return Reply(200, {})
 
 
@@ -137,14 +161,8 @@ def add_outcome(store: Store, request: Request) -> Reply:
     known = K6_OUTCOMES if provider == K6 else VSTS_OUTCOMES
     if outcome not in known:
         raise ValueError(f"outcome is one of {', '.join(known)}")
-    store.hooks.add_outcome(provider, outcome, int(body.get("times", 1)))
+    store.outcomes[provider] += [outcome] * int(body.get("times", 1))
     return Reply(200, {})
-
-
-@routes.route("DELETE", f"{_HERE}/hooks")
-def clear_hooks(store: Store, request: Request) -> Reply:
-    store.hooks.clear()
-    return Reply(204)
 
 
 @routes.route("GET", f"{_HERE}/switches")

@@ -3,14 +3,16 @@
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from email.utils import formatdate
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote
 
-from . import blobs, control, k6_app, vsts_app
-from .clock import Clock
+from . import blobs, control, k6_app, mischief, vsts_app
+from .clock import SECOND, Clock
+from .faults import BESIDE, LISTS, Fault
 from .models import K6, VSTS
 from .store import Store
 from .wire import Refusal, Reply, Request
@@ -27,6 +29,7 @@ class Sandbox:
 
     `tests` and `runs` are shared half and half by the providers (k6 gets the odd one). `db_path` None keeps the store
     in memory; a file that already holds a history keeps it. `clock` gives seconds since 1970; `advance` moves time on.
+    `faults`: SPECs of what goes wrong from the beginning (README.md).
     """
 
     def __init__(
@@ -40,12 +43,15 @@ class Sandbox:
         clock: Callable[[], float] | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
+        faults: Iterable[str] = (),
     ) -> None:
         self.clock = Clock(clock)
         self.store = Store(db_path, self.clock, seed=seed, tests=tests, runs=runs, speed=speed)
         try:
+            for spec in faults:
+                self.store.faults.add(spec)
             self._server = _Server((host, port), self.store)
-        except OSError:
+        except (OSError, ValueError):
             self.store.close()
             raise
         self._thread: threading.Thread | None = None
@@ -129,11 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
         host, port = self.server.server_address[:2]
         base = f"http://{self.headers.get('Host') or f'{host}:{port}'}"
         request = Request(self.command, self.path, self.headers, body, base)
-        reply = answer(self.server.store, request)
-        if reply is None:
-            self.close_connection = True
-            return
-        self._write(reply)
+        self._write(*answer(self.server.store, request))
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve
 
@@ -148,7 +150,7 @@ class _Handler(BaseHTTPRequestHandler):
             return None
         return self.rfile.read(int(text))
 
-    def _write(self, reply: Reply) -> None:
+    def _write(self, reply: Reply, fault: Fault | None = None) -> None:
         content = reply.encoded()
         lines = [f"HTTP/1.1 {int(reply.status)} {_phrase(reply.status)}", f"Content-Length: {len(content)}"]
         if content:
@@ -156,7 +158,9 @@ class _Handler(BaseHTTPRequestHandler):
         lines += [f"{name}: {value}" for name, value in reply.headers]
         if self.close_connection:
             lines.append("Connection: close")
-        self.wfile.write("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + content)
+        head = "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
+        if fault is None or not mischief.send(fault, self, head, content):
+            self.wfile.write(head + content)
 
     def log_message(self, format: str, *args: object) -> None:
         """The ledger is the log."""
@@ -169,29 +173,39 @@ def _phrase(status: int) -> str:
         return "Status"
 
 
-def answer(store: Store, request: Request) -> Reply | None:
-    """Carry a request out, write it into the ledger. None: its answer is to be lost."""
+def answer(store: Store, request: Request) -> tuple[Reply, Fault | None]:
+    """Carry a request out, write it into the ledger. The fault, if any, says how the answer is sent."""
     if request.path.startswith("/__sandbox__"):
         with store.lock:
-            return control.handle(store, request)
+            return control.handle(store, request), None
     provider = _provider(request.path)
-    with store.lock:
-        at = store.clock.now()
-        refusal = store.hooks.failure(request.method, unquote(request.target))
-        if refusal:
-            reply = _refused(provider, *refusal)
-        elif provider == K6:
-            reply = k6_app.handle(store, request)
-        elif provider == VSTS:
-            reply = vsts_app.handle(store, request)
-        else:
-            reply = blobs.handle(store, request)
-        lost = not refusal and store.hooks.loses(request.method, unquote(request.target))
-        store.ledger.add(at, request.method, request.target, request.body, 0 if lost else reply.status, provider)
+    with store.lock, store.clock_of(provider):
         app = {K6: k6_app, VSTS: vsts_app}.get(provider)
-        if app and reply.status == 200 and app.is_list_of_runs(request) and store.hooks.page_answered(provider):
+        of_runs = bool(app and app.is_list_of_runs(request))
+        struck = store.faults.strike(provider, request.method, unquote(request.target), of_runs)
+        fault = next((fault for fault in struck if fault.kind not in BESIDE), None)
+        reply = _reply(store, request, provider, fault)
+        reply.headers.append(("Date", formatdate(store.clock.now() / SECOND, usegmt=True)))
+        unanswered = fault is not None and fault.kind in ("lost", "dead")
+        status = 0 if unanswered else reply.status
+        store.ledger.add(store.clock.now(), request.method, request.target, request.body, status, provider)
+        if reply.status == 200 and any(fault.kind == "shift" for fault in struck):
             store.insert_run(provider)
-    return None if lost else reply
+    return reply, fault
+
+
+def _reply(store: Store, request: Request, provider: str, fault: Fault | None) -> Reply:
+    def handle(request: Request) -> Reply:
+        return {K6: k6_app, VSTS: vsts_app}.get(provider, blobs).handle(store, request)
+
+    if fault is None:
+        return handle(request)
+    if fault.kind in LISTS:
+        return mischief.listed(fault, store, request, handle)
+    instead = mischief.in_place(fault, store, request, lambda _: _refused(provider, fault.status))
+    if instead is None or fault.done:
+        done = handle(request)
+    return mischief.spoil(fault, done) if instead is None else instead
 
 
 def _provider(path: str) -> str:
@@ -200,14 +214,12 @@ def _provider(path: str) -> str:
     return VSTS if vsts_app.owns(path) else ""
 
 
-def _refused(provider: str, status: int, headers: dict[str, str]) -> Reply:
-    """An injected refusal, in the words of the family."""
+def _refused(provider: str, status: int) -> Reply:
+    """A refusal that nobody asked for, in the words of the family."""
+    sentence = "The service cannot answer now. Try again later."
     refusal: Refusal
     if provider == VSTS:
-        refusal = vsts_app.error(
-            status, "The service cannot answer now. Try again later.", "ServiceUnavailableException"
-        )
+        refusal = vsts_app.error(status, sentence, "ServiceUnavailableException")
     else:
-        refusal = k6_app.legacy_error(status, 1, "The service cannot answer now. Try again later.")
-    refusal.reply.headers = list(headers.items())
+        refusal = k6_app.legacy_error(status, 1, sentence)
     return refusal.reply

@@ -3,13 +3,16 @@
 import json
 import sqlite3
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from . import k6_make, lives, vsts_make
 from .clock import Clock
 from .dice import dice
-from .hooks import Hooks
+from .elsewhere import Elsewhere
+from .faults import Faults
 from .ledger import Ledger
 from .models import K6, PROVIDERS, VSTS, Run, Test
 from .planted import Secrets
@@ -51,7 +54,8 @@ class Store:
         self.lock = threading.RLock()
         self.clock = clock
         self.speed = speed
-        self.hooks = Hooks()
+        self.elsewhere = Elsewhere()
+        self.outcomes: dict[str, list[str]] = {provider: [] for provider in PROVIDERS}
         self.ledger = Ledger()
         self.switches = dict(SWITCHES)
         self.tests: dict[str, dict[str, Test]] = {provider: {} for provider in PROVIDERS}
@@ -67,12 +71,14 @@ class Store:
         self._check_form(path)
         self.seed = int(self._meta("seed", seed))
         self.secrets = Secrets(self.seed)
+        self.faults = Faults(self.seed)
         clock.offset += int(self._meta("offset", 0))
         self._load()
         if not self.tests[K6]:
             self._generate(split(tests), split(runs))
 
     def close(self) -> None:
+        self.elsewhere.close()
         with self.lock:
             self._db.close()
 
@@ -157,12 +163,24 @@ class Store:
         self.clock.advance(seconds)
         self.save_meta("offset", self.clock.offset)
 
+    @contextmanager
+    def clock_of(self, provider: str) -> Iterator[None]:
+        """Time as this provider's own clock tells it, which a fault may have put wrong. Hold `lock` around it."""
+        self.clock.skew = self.faults.skew(provider)
+        try:
+            yield
+        finally:
+            self.clock.skew = 0
+
+    def _next_outcome(self, provider: str) -> str | None:
+        return self.outcomes[provider].pop(0) if self.outcomes[provider] else None
+
     # --- what people do to runs ---------------------------------------------------------------------------------
 
     def start_k6(self, test: Test) -> Run:
         now = self.clock.now()
         run_id = max((int(key) for key in self.runs[K6]), default=k6_make.FIRST_RUN_ID - 1) + 1
-        outcome = self.hooks.next_outcome(K6) or k6_make.started_outcome(test, run_id, self.seed)
+        outcome = self._next_outcome(K6) or k6_make.started_outcome(test, run_id, self.seed)
         rng = dice(self.seed, "k6 run", run_id)
         owner = k6_make.OWN_USER_ID
         return self.add_run(k6_make.make_run(test, run_id, now, outcome, rng, scale=self.speed, user=owner))
@@ -197,7 +215,7 @@ class Store:
 
     def queue_vsts(self, run: Run) -> None:
         now = self.clock.now()
-        outcome = self.hooks.next_outcome(VSTS) or vsts_make.started_outcome(run.number, self.seed)
+        outcome = self._next_outcome(VSTS) or vsts_make.started_outcome(run.number, self.seed)
         rng = dice(self.seed, "vsts queue", run.id)
         vsts_make.queue_run(run, now, outcome, vsts_make.OWNER, rng, self.speed)
         self.save_run(run)

@@ -14,12 +14,13 @@ from .words import PEOPLE
 
 
 def rows(store: Store, provider: str | None = None) -> list[dict[str, Any]]:
-    now = store.clock.now()
     found = []
     for key in PROVIDERS:
         if provider in (None, key):
             make = _k6 if key == K6 else _vsts
-            found += [make(store, run, now) for run in store.runs[key].values()]
+            with store.clock_of(key):
+                now = store.clock.now()
+                found += [make(store, run, now) for run in store.runs[key].values()]
     return found
 
 
