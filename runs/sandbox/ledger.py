@@ -19,7 +19,7 @@ class Ledger:
         self._last = 0
 
     def add(self, at: int, method: str, target: str, body: bytes, status: int, provider: str) -> None:
-        """`status` 0 means that a fault left the request without an answer; whether it was carried out, the runs tell."""
+        """`status` 0: a fault left the request without an answer; whether it was carried out, the runs tell."""
         self._last += 1
         kept = body if len(body) <= _BODY_CAP else str(len(body)).encode()
         self._rows.append((self._last, at, method, target, kept, status, provider))
