@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
+from runs import guards
 from runs.choices import IntentKind, IntentOutcome, RunStatus
 from runs.fields import CredentialsUnusable
 from runs.models import Account, ControlIntent, LoadTest, Run
@@ -31,7 +32,14 @@ NO_STOP_ANSWER = "No answer: it may or may not stop. Plimsoll watches the run; a
 
 
 class NotAllowed(Exception):
-    """A sentence saying why nothing was sent: a read-only account, a missing role, a run that cannot be stopped."""
+    """A sentence saying why nothing was sent: a read-only account, a missing role, a run that cannot be stopped.
+
+    `field`: what of the start form can be filled in to help (see `runs.guards.Refusal`), or "".
+    """
+
+    def __init__(self, sentence: str, field: str = ""):
+        super().__init__(sentence)
+        self.field = field
 
 
 def may_control(user: User, account: Account) -> str:
@@ -55,30 +63,52 @@ def _service(account: Account, **options: Any) -> RunService:
 
 
 def start_run(
-    *, user: User, account: Account, load_test: LoadTest | None, values: dict[str, str], reason: str, token: UUID
-) -> ControlIntent:
+    *, user: User, account: Account, load_test: LoadTest | None, values: dict[str, str], reason: str, token: UUID,
+    target_name: str = "", override_reason: str = "",
+) -> ControlIntent:  # fmt: skip
     """Start a run of `load_test`, or (where a run's name is its test) of the test named in `values`.
 
-    Returns the intent as it stands. The same token again returns the first intent and sends nothing.
+    Returns the intent as it stands. The same token again returns the first intent and sends nothing. `target_name` is
+    what was typed to name a protected target, `override_reason` why an admin starts in a freeze window.
     """
-    first = ControlIntent.objects.filter(token=token).first()
-    if first is not None:
-        return _same_press(first, user, IntentKind.START)
-    _require(user, account)
-    load_test, test_name = _named_test(account, load_test, values)
-    intent, mine = ControlIntent.objects.get_or_create(
-        token=token,
-        defaults={
-            "kind": IntentKind.START, "account": account, "load_test": load_test, "user": user,
-            "user_name": shown_name(user), "reason": reason, "test_name": test_name, "values": values,
-        },
-    )  # fmt: skip
+    with transaction.atomic():  # one decision at a time: what it rests on, and the intent that the next one counts
+        load_test, test_name = named_test(account, load_test, values)
+        account, load_test = guards.hold(account, load_test)
+        first = ControlIntent.objects.filter(token=token).first()
+        if first is not None:
+            return _same_press(first, user, IntentKind.START)
+        _require(user, account)
+        overridden = _pass_guards(user, account, load_test, None, target_name, override_reason)
+        intent, mine = ControlIntent.objects.get_or_create(
+            token=token,
+            defaults={
+                "kind": IntentKind.START, "account": account, "load_test": load_test, "user": user,
+                "user_name": shown_name(user), "reason": reason, "test_name": test_name, "values": values,
+                "override_reason": overridden,
+            },
+        )  # fmt: skip
     if not mine:
         return _same_press(intent, user, IntentKind.START)
     return _send_steps(intent, SERVICES[account.provider].start_steps)
 
 
-def _named_test(account: Account, load_test: LoadTest | None, values: dict[str, str]) -> tuple[LoadTest | None, str]:
+def may_override(user: User) -> bool:
+    """Whether this user may start in a freeze window."""
+    return user.has_perm("runs.manage_accounts")
+
+
+def _pass_guards(
+    user: User, account: Account, load_test: LoadTest | None, but: ControlIntent | None, typed: str, why: str
+) -> str:
+    """Why a freeze window is overridden, "" when none holds; NotAllowed where a rule stands against the start."""
+    found = guards.guards_for(account, load_test, timezone.now(), but)
+    refusal = found.refusal(may_override=may_override(user), target_name=typed, override_reason=why)
+    if refusal is not None:
+        raise NotAllowed(refusal.sentence, refusal.field)
+    return why.strip() if found.frozen else ""
+
+
+def named_test(account: Account, load_test: LoadTest | None, values: dict[str, str]) -> tuple[LoadTest | None, str]:
     """The test to start and its name; a name typed for a provider without tests may be another test, or a new one."""
     name = values.get("name", "").strip() if SERVICES[account.provider].starts_new_tests else ""
     if load_test is not None and (not name or name.casefold() == load_test.name.casefold()):
@@ -163,15 +193,23 @@ def _settled(intent: ControlIntent, outcome: IntentOutcome, message: str) -> Con
     return intent
 
 
-def queue_created(*, user: User, intent: ControlIntent) -> ControlIntent:
-    """Queue a run that was created but not queued; once, however often the button is pressed."""
-    _require(user, intent.account)
-    claimed = ControlIntent.objects.filter(pk=intent.pk, outcome=IntentOutcome.CREATED).update(
-        outcome=IntentOutcome.SENT, sent_at=timezone.now()
-    )
-    intent.refresh_from_db()
-    if not claimed:
-        return intent
+def queue_created(
+    *, user: User, intent: ControlIntent, target_name: str = "", override_reason: str = ""
+) -> ControlIntent:
+    """Queue a run that was created but not queued; once, however often the button is pressed. It is a start as well."""
+    with transaction.atomic():
+        account, load_test = guards.hold(intent.account, intent.load_test)
+        _require(user, account)
+        intent.refresh_from_db()
+        if intent.outcome != IntentOutcome.CREATED:
+            return intent
+        why = _pass_guards(user, account, load_test, intent, target_name, override_reason)
+        intent.override_reason = "\n".join(filter(None, (intent.override_reason, why)))
+        intent.outcome, intent.sent_at = IntentOutcome.SENT, timezone.now()
+        claimed = ControlIntent.objects.filter(pk=intent.pk, outcome=IntentOutcome.CREATED)
+        if not claimed.update(outcome=intent.outcome, sent_at=intent.sent_at, override_reason=intent.override_reason):
+            intent.refresh_from_db()
+            return intent
     return _send_steps(intent, SERVICES[intent.account.provider].start_steps[-1:])
 
 
