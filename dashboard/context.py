@@ -1,6 +1,7 @@
 """What every template may use besides what its view gives it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 
 from django.http import HttpRequest
@@ -10,6 +11,7 @@ from django.utils.functional import SimpleLazyObject
 from dashboard.models import Preference
 from runs.health import Health, health_of
 from runs.models import Account, Run
+from runs.vitals import silent_since
 
 # Past this the top bar says "99+"; counting further would only cost time.
 MOST_SHOWN = 100
@@ -34,6 +36,11 @@ class Navigation:
     def _health(self) -> list[Health]:
         now = timezone.now()
         return [health_of(account, now) for account in Account.objects.syncable().select_related("sync")]
+
+    @cached_property
+    def no_worker_since(self) -> datetime | None:
+        """Since when nothing is synced, for want of a worker."""
+        return silent_since()
 
     @property
     def accounts(self) -> int:

@@ -6,12 +6,29 @@ from urllib.parse import urlencode, urlsplit
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import resolve_url
+from django.urls import resolve
 from django.utils import timezone
 from django.utils.cache import patch_cache_control, patch_vary_headers
 
 from dashboard.context import preference_of
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+# No sign-in, no session, no redirect to https, and any host name: health checks call by address.
+FOR_MACHINES = ("/livez", "/readyz")
+
+
+def machines_first(get_response: GetResponse) -> GetResponse:
+    """Answers what machines ask before anything that needs a session, a database or the right host name."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if request.path_info in FOR_MACHINES:
+            request.resolver_match = resolve(request.path_info)
+            return request.resolver_match.func(request)
+        return get_response(request)
+
+    return middleware
 
 
 def private_pages(get_response: GetResponse) -> GetResponse:

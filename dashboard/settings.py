@@ -46,6 +46,7 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 PROVIDER_HOSTS = env.list("PROVIDER_HOSTS", default=[])
 
 SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^(livez|readyz|metrics)$"]  # asked from near by, over plain http
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
 if env.bool("TRUST_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -98,6 +99,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     # Below WhiteNoise, whose files are compressed already. Random padding keeps lengths from telling secrets (BREACH).
     "django.middleware.gzip.GZipMiddleware",
+    "dashboard.middleware.machines_first",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -12,6 +12,7 @@ from dashboard.views import (
     list_live,
     load_tests,
     people,
+    probes,
     run_errors,
     run_filters,
     run_page,
@@ -23,6 +24,9 @@ from dashboard.views import (
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="run_list"), name="home"),
+    # What machines ask; dashboard.middleware.machines_first answers these before anything else
+    path("livez", probes.livez, name="livez"),
+    path("readyz", probes.readyz, name="readyz"),
     path("sign-in/", sign_in.sign_in, name="sign_in"),
     path("sign-out/", sign_in.sign_out, name="sign_out"),
     path("me/", sign_in.me, name="me"),

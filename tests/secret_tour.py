@@ -170,6 +170,8 @@ class Tour:
 
     def pages(self) -> None:
         self.get("home")
+        for name in ("livez", "readyz"):
+            self.get(name)
         self.get("me")
         self.get("shortcuts")
         for typed in ("", "1", "e", "sandbox", "page"):

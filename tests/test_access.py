@@ -22,11 +22,16 @@ ALL = (SIGN_IN, 200, 200, 200)
 INCOMPLETE = (SIGN_IN, FORBIDDEN, 422, 422)
 ADMINS = (SIGN_IN, FORBIDDEN, FORBIDDEN, 200)
 POST_ONLY = (SIGN_IN, 405, 405, 405)
+NO_POST = (405, 405, 405, 405)
 DONE = (SIGN_IN, 302, 302, 302)
+
+FOR_MACHINES = ("livez", "readyz")  # whoever asks, signed in or not
 
 # The answer to a GET, by name of the address: for nobody signed in, a viewer, an operator, an admin.
 GET = {
     "home": (SIGN_IN, 302, 302, 302),
+    "livez": (200, 200, 200, 200),
+    "readyz": (503, 503, 503, 503),  # no worker lives here
     "sign_in": (200, 302, 302, 302),
     "sign_out": POST_ONLY,
     "me": ALL,
@@ -82,6 +87,8 @@ GET = {
 
 # POST with nothing in it: refused by the form (200, 422), done (302), or not allowed. Only addresses that take one.
 POST = {
+    "livez": NO_POST,
+    "readyz": NO_POST,
     "sign_in": (200, 302, 302, 302),
     "sign_out": (SIGN_IN, 302, 302, 302),
     "me": ALL,
@@ -172,7 +179,7 @@ def test_an_address_that_only_shows_takes_no_post(name, arguments):
     assert answers("post", name, arguments) == POST_ONLY
 
 
-@pytest.mark.parametrize("name", [name for name in GET if name not in ("sign_in", "home", "sign_out")])
+@pytest.mark.parametrize("name", [name for name in GET if name not in ("sign_in", "home", "sign_out", *FOR_MACHINES)])
 def test_somebody_without_a_role_sees_nothing_of_the_runs(name, arguments):
     client = Client()
     client.force_login(User.objects.create_user("nobody-yet"))
