@@ -35,6 +35,7 @@ def environment(data_dir: Path) -> dict[str, str]:
         "ALLOWED_HOSTS": "localhost,127.0.0.1,[::1]",
         "ENV_FILE": os.devnull,
         "DATA_DIR": str(data_dir),
+        "CELERY_BROKER_URL": "",
         "DATABASE_URL": f"sqlite:///{database(data_dir)}",
         "SECRET_KEY": "",
         "CREDENTIAL_KEYS": "",

@@ -38,13 +38,17 @@ def prepare() -> None:
 
 
 def start_dashboard(supervisor: Supervisor, host: str, port: int) -> None:
-    """Start web server and worker; returns when the sign-in page answers. Raises as Supervisor.wait_until does."""
+    """Start web server and worker; returns when the sign-in page answers. Raises as Supervisor.wait_until does.
+
+    No worker where Celery's do its work.
+    """
     connections.close_all()  # the children have their own; an idle one here would only hold files open
     supervisor.start("web", web(host, port))
     near = LOOPBACK if host in {"0.0.0.0", ""} else host  # noqa: S104 (compared, not listened on)
     page = resolve_url(settings.LOGIN_URL)
     supervisor.wait_until(lambda: answers(near, port, page), START_SECONDS, "the first page")
-    supervisor.start("worker", manage("worker"))
+    if not settings.CELERY_BROKER_URL:
+        supervisor.start("worker", manage("worker"))
 
 
 def answers(host: str, port: int, path: str) -> bool:

@@ -27,6 +27,11 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+# --- Workers ---------------------------------------------------------------------------------------------------------
+
+# Set: Celery's workers sync the accounts (dashboard/celery.py). Not set: `manage.py worker`, which needs no queue.
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="")
+
 # --- Keys ------------------------------------------------------------------------------------------------------------
 
 SECRET_KEY = env.str("SECRET_KEY", default="") or keys.kept(DATA_DIR / "secret_key", keys.secret_key)

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from threading import Event
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
@@ -19,7 +19,8 @@ THREADS = 8
 TICK = timedelta(seconds=1)
 ALIVE_EVERY = timedelta(seconds=10)
 FORGET_WORKERS_AFTER = timedelta(days=1)
-RESEND_AFTER = timedelta(seconds=10)  # a message for a queue that was lost, or that nobody took, is sent again
+QUEUE = "queue"  # who has an account of which a queue was told and that no worker took yet …
+RESEND_AFTER = timedelta(seconds=10)  # … and when it is told again: the message was lost, or every worker is busy
 
 
 def due_accounts() -> list[Account]:
@@ -52,43 +53,56 @@ def run_account(pk: int, should_stop: Callable[[], bool] = lambda: False) -> Non
 
 
 def claim_messages() -> list[int]:
-    """The accounts a queue is to be told of now. Each is told of once in RESEND_AFTER, however many ask here."""
+    """The accounts a queue is to be told of now. While a message is on its way, nobody sends another one."""
     now = timezone.now()
     told = []
     for account in due_accounts():
         SyncState.objects.get_or_create(account=account)
-        untold = Q(queued_at=None) | Q(queued_at__lt=now - RESEND_AFTER)
-        if SyncState.objects.filter(untold, account=account).update(queued_at=now):
+        untold = SyncState.objects.filter(~Q(owner=QUEUE) | Q(queued_at__lt=now - RESEND_AFTER), account=account)
+        if untold.filter(is_due(now)).update(owner=QUEUE, queued_at=now):
             told.append(account.pk)
     return told
 
 
-def note_alive(kind: str, started_at: object) -> None:
-    """Tell everybody that this process syncs accounts, and clean up after those that do no more."""
-    now = timezone.now()
-    Worker.objects.update_or_create(
-        name=owner_name(),
-        defaults={"kind": kind, "seen_at": now},
-        create_defaults={"kind": kind, "started_at": started_at, "seen_at": now},
-    )
-    Worker.objects.filter(seen_at__lt=now - FORGET_WORKERS_AFTER).delete()
-    if freed := free_leases_of_the_dead():
-        log.warning("Took %s accounts back from workers of this machine that live no more.", freed)
+class Alive:
+    """This process among those that sync accounts, for everybody to see: a row that it touches as long as it lives."""
+
+    def __init__(self, kind: str):
+        """`kind`: "embedded" or "celery"."""
+        self.kind = kind
+        self._started_at = timezone.now()
+        self._noted_at: datetime | None = None
+
+    def note(self) -> None:
+        """Touch the row every ALIVE_EVERY, and clean up after processes that live no more."""
+        now = timezone.now()
+        if self._noted_at and now - self._noted_at < ALIVE_EVERY:
+            return
+        Worker.objects.update_or_create(
+            name=owner_name(), defaults={"kind": self.kind, "started_at": self._started_at, "seen_at": now}
+        )
+        self._noted_at = now
+        Worker.objects.filter(seen_at__lt=now - FORGET_WORKERS_AFTER).delete()
+        if freed := free_leases_of_the_dead():
+            log.warning("Took %s accounts back from workers of this machine that live no more.", freed)
+
+    def end(self) -> None:
+        """This process syncs no more."""
+        try:
+            Worker.objects.filter(name=owner_name()).delete()
+        except DatabaseError:
+            log.info("The database does not answer; this worker's row is left behind.")
 
 
 def work(stop: Event) -> None:
     """Sync what is due until `stop` is set; a turn under way ends after its present call."""
-    started_at = timezone.now()
-    alive_at = None
+    alive = Alive("embedded")
     busy: dict[int, Future] = {}
     with ThreadPoolExecutor(THREADS, thread_name_prefix="sync") as pool:
         while not stop.is_set():
             busy = {pk: job for pk, job in busy.items() if not job.done()}
             try:
-                now = timezone.now()
-                if alive_at is None or now - alive_at >= ALIVE_EVERY:
-                    note_alive("embedded", started_at)
-                    alive_at = now
+                alive.note()
                 for account in due_accounts():
                     if len(busy) < THREADS and account.pk not in busy:
                         busy[account.pk] = pool.submit(run_account, account.pk, stop.is_set)
@@ -96,13 +110,5 @@ def work(stop: Event) -> None:
                 log.exception("The database does not answer; trying again.")
                 connection.close()
             stop.wait(TICK.total_seconds())
-    note_gone()
-
-
-def note_gone() -> None:
-    """This process syncs no more."""
-    try:
-        Worker.objects.filter(name=owner_name()).delete()
-    except DatabaseError:
-        log.info("The database does not answer; this worker's row is left behind.")
+    alive.end()
     connection.close()

@@ -14,6 +14,7 @@ os.environ.update(
     ENV_FILE=os.devnull,
     DATA_DIR=_data_dir,
     DATABASE_URL=f"sqlite:///{_data_dir}/plimsoll.sqlite3",
+    CELERY_BROKER_URL="",
     SECRET_KEY=keys.secret_key(),
     CREDENTIAL_KEYS=keys.credential_key(),
     DEBUG="off",

@@ -4,14 +4,16 @@ from datetime import timedelta
 from threading import Event
 
 import pytest
+import time_machine
 from django.db import OperationalError, connection
 from django.utils import timezone
 
 from runs import tasks
+from runs.choices import RunResult, RunStatus
 from runs.models import Run, SyncState, Worker
 from runs.sync import request_sync
 from runs.sync.passes import FAULT
-from runs.tasks import claim_messages, due_accounts, note_alive, run_account, work
+from runs.tasks import Alive, claim_messages, due_accounts, run_account, work
 from tests.fake_service import remote
 from tests.rows import make_account
 
@@ -21,6 +23,12 @@ SOON, AGO = timedelta(minutes=1), timedelta(minutes=-1)
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(tasks, "TICK", timedelta(milliseconds=5))
+
+
+@pytest.fixture
+def kept_open(db, monkeypatch):
+    """The test's own connection, which a turn would close as a thread of its own does."""
+    monkeypatch.setattr(connection, "close", lambda: None)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +116,7 @@ def test_fresh_runs_come_before_what_is_left_of_the_past_and_backlogs_take_turns
     assert due_accounts() == [never, overdue, due, waiting, past]
 
 
-def test_an_account_that_is_no_longer_due_is_left_alone(fake_account, fake):
+def test_an_account_that_is_no_longer_due_is_left_alone(kept_open, fake_account, fake):
     """Two workers saw it due; the second comes when the first has given it back."""
     run_account(fake_account.pk)
     fake.calls.clear()
@@ -116,13 +124,13 @@ def test_an_account_that_is_no_longer_due_is_left_alone(fake_account, fake):
     assert fake.calls == []
 
 
-def test_a_provider_that_asked_us_to_wait_is_not_called_before(fake_account, fake):
+def test_a_provider_that_asked_us_to_wait_is_not_called_before(kept_open, fake_account, fake):
     SyncState.objects.create(account=fake_account, due_at=timezone.now() + AGO, not_before=timezone.now() + SOON)
     run_account(fake_account.pk)
     assert fake.calls == []
 
 
-def test_a_deleted_account_is_no_fault(db, caplog):
+def test_a_deleted_account_is_no_fault(kept_open, caplog):
     run_account(4711)
     assert "Traceback" not in caplog.text
 
@@ -134,13 +142,28 @@ def test_a_queue_is_told_once_of_an_account_that_is_due_and_again_when_the_messa
     assert claim_messages() == [account.pk]
 
 
+def test_a_queue_is_told_again_as_soon_as_a_turn_has_ended(kept_open, fake_account, fake):
+    fake.has(remote("1", created_at=timezone.now(), status=RunStatus.RUNNING, result=RunResult.NONE))
+    claim_messages()
+    run_account(fake_account.pk)
+    assert claim_messages() == []
+    SyncState.objects.update(due_at=timezone.now())
+    assert claim_messages() == [fake_account.pk]
+
+
 def test_a_worker_is_seen_while_it_lives_and_forgotten_a_day_later(db):
     now = timezone.now()
     Worker.objects.create(name="old", kind="embedded", started_at=now, seen_at=now - timedelta(days=2))
-    note_alive("embedded", now)
-    note_alive("embedded", now)
+    alive = Alive("embedded")
+    alive.note()
+    first = Worker.objects.get()
+    with time_machine.travel(now + tasks.ALIVE_EVERY * 2):
+        alive.note()
     worker = Worker.objects.get()
-    assert (worker.kind, worker.started_at) == ("embedded", now)
+    assert (worker.kind, worker.started_at) == ("embedded", first.started_at)
+    assert worker.seen_at > first.seen_at
+    alive.end()
+    assert not Worker.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)

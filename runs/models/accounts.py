@@ -81,7 +81,7 @@ class SyncState(models.Model):
     due_at = models.DateTimeField(null=True, blank=True, db_index=True)
     # Between fresh passes there is more to read: history or details.
     backlog = models.BooleanField(default=False)
-    # When a queue was last told about it; nobody is told again at once.
+    # When a worker last took it up, or a queue was last told of it: backlogs take turns.
     queued_at = models.DateTimeField(null=True, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     owner = models.CharField(max_length=100, blank=True)

@@ -40,5 +40,7 @@ class Command(BaseCommand):
                 "HTTPS is on: pages open through an https proxy in front of it (then set TRUST_PROXY=on and "
                 "ALLOWED_HOSTS). To try it on this machine only: HTTPS=off make run"
             )
+        if settings.CELERY_BROKER_URL:
+            self.stdout.write("CELERY_BROKER_URL is set: start Celery's workers and its beat, or nothing is synced.")
         if not has_people:
             self.stdout.write("Nobody can sign in yet. Make the first admin: .venv/bin/python manage.py create_admin")
