@@ -14,6 +14,8 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import heartbeat_sent, worker_ready, worker_shutdown
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connection
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
@@ -21,6 +23,9 @@ TICK_S = 1.0
 
 log = logging.getLogger(__name__)
 _alive: dict[str, Any] = {}
+
+if not settings.CELERY_BROKER_URL:
+    raise ImproperlyConfigured("Set CELERY_BROKER_URL to your RabbitMQ or Redis; without a queue use manage.py worker.")
 
 app = Celery("plimsoll")
 app.config_from_object("django.conf:settings", namespace="CELERY")
