@@ -107,7 +107,7 @@ class Supervisor:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=lambda: _end_with(parent),
+            preexec_fn=lambda: end_with(parent),
         )
         self._children[name] = child
         self._rest[name] = b""
@@ -177,7 +177,7 @@ def _signal_group(child: subprocess.Popen[bytes], number: signal.Signals) -> Non
         os.killpg(child.pid, number)
 
 
-def _end_with(parent: int) -> None:
+def end_with(parent: int) -> None:
     """In the child, before it becomes `command`: ask the kernel for SIGTERM when the supervisor is gone."""
     if _LIBC:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
