@@ -9,6 +9,8 @@ from tests.processes import ROOT
 from tests.test_settings import environment
 
 TELL = """
+import django
+django.setup()
 from dashboard.celery import app
 from dashboard import celery
 import runs.tasks
