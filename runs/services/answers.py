@@ -3,10 +3,15 @@
 import json
 import math
 import re
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from .base import UnexpectedAnswer
+
+TOLERATED = timedelta(minutes=5)  # between two clocks: less than what two passes overlap
+NO_CLOCK = timedelta(days=30)  # whoever is that far behind tells no time
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 # Only a body with such an escape can hold a NUL or a surrogate after parsing: the others need no second walk.
@@ -101,3 +106,18 @@ def parse_time(text: str | None) -> datetime | None:
     except (ValueError, OverflowError):
         return None
     return time if 1 < time.year < 9999 else None
+
+
+def date_of(headers: Mapping[str, str]) -> datetime | None:
+    """What the server's clock said when it answered; None when it is not told, or a cache gave out an old answer."""
+    try:
+        time = parsedate_to_datetime(headers["Date"]) if "Age" not in headers else None
+        return time and time.replace(tzinfo=time.tzinfo or UTC)
+    except (KeyError, ValueError, TypeError):
+        return None
+
+
+def clock_behind(theirs: datetime | None, ours: datetime) -> timedelta:
+    """How far a server's clock is behind ours; zero when it is not told, nearly right, ahead or nonsense."""
+    behind = ours - theirs if theirs else timedelta(0)
+    return behind if TOLERATED < behind < NO_CLOCK else timedelta(0)

@@ -7,7 +7,7 @@ Records are made by the services from provider payloads; `payload` is what may b
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from runs.choices import MessageLevel, RunResult, RunStatus
@@ -259,6 +259,10 @@ class RunService(ABC):
     def __init__(self, base_url: str, credentials: Mapping[str, str], **options: Any):
         """`options` go to `http.Http` (hosts, deadline) or are page sizes; tests cross caps with few runs by these."""
         self.base_url = base_url.rstrip("/")
+
+    def clock_behind(self) -> timedelta:
+        """How far the provider's clock is behind ours, by its last answer: its dates are that much too early."""
+        return timedelta(0)
 
     @abstractmethod
     def test_connection(self) -> list[CheckStep]: ...

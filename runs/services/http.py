@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
@@ -20,7 +21,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from .addresses import AddressRefused, Gate, Origin, open_socket, same_origin
-from .answers import clean_text, parse_json, parse_time
+from .answers import clean_text, date_of, parse_json, parse_time
 from .base import Download, ServiceError, Unauthorized, Unavailable, UnexpectedAnswer
 from .failures import Passing, failure, secret_forms
 
@@ -190,6 +191,7 @@ class Http:
         self._waits = waits
         self._sleep = sleep
         self._before_call = before_call
+        self.their_now: datetime | None = None  # by the provider's last answer
         self._adapter = _Adapter(max_retries=0)
 
     def get(
@@ -276,9 +278,8 @@ class Http:
                     self._fail(
                         response, self._body(call, response, REASON_BYTES, write=write, partial=True), write=write
                     )
-                return Answer(
-                    response.status_code, response.headers, self._data(call, response, max_bytes, write=write)
-                )
+                data = self._data(call, response, max_bytes, write=write)
+                return Answer(response.status_code, response.headers, data)
         finally:
             call.end()
 
@@ -298,6 +299,7 @@ class Http:
         try:
             response = self._adapter.send(request, stream=True, timeout=call.left(), verify=True, proxies={})
             status = response.status_code
+            self.their_now = date_of(response.headers) or self.their_now
             return response
         except _NETWORK_ERRORS as error:
             trouble = _kind(error)

@@ -13,12 +13,13 @@
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from time import sleep as _sleep
 from typing import Any
 
 from runs.choices import RunResult, RunStatus, StopReason
 
+from .answers import clock_behind
 from .base import (
     BadRow,
     CheckStep,
@@ -140,6 +141,9 @@ class K6LegacyService(RunService):
         self._me: Account | None = None
         self._asked_me = False
         self._catalogue: tuple[list[LoadTest], list[BadRow]] | None = None
+
+    def clock_behind(self) -> timedelta:
+        return clock_behind(self.http.their_now, self._now())
 
     # -- who and what --------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,9 @@ from .k6_legacy_api import Listing
 from .k6_payloads import LABEL
 
 REPEATS = 3  # the same page this often in a row: the list does not move on
+# This many pages without a new row: the list goes in circles. Stepping back over deleted rows takes some, too.
+BARREN = 100
+MOST_PAGES = 10_000  # of one list in one walk
 STEPS_BACK = 20  # each twice as far as the one before
 RESTARTS = 5
 
@@ -42,8 +45,8 @@ def walk_newest_first(
     top = max(size, 2)
     seen = {place.last} if place.last else set()
     before: list[str] = []
-    repeats = steps = 0
-    while True:
+    repeats = steps = barren = 0
+    for _ in range(MOST_PAGES):
         rows, total = read(place.skip, top)
         keys = [_key(row) for row in rows]
         if not rows and total is not None and total > place.skip:
@@ -66,9 +69,13 @@ def walk_newest_first(
         place = replace(place, ended=ended)
         fresh = [row for row, key in zip(rows, keys, strict=True) if key not in seen]
         seen.update(keys)
+        barren = 0 if fresh else barren + 1
+        if barren > BARREN:
+            raise _broken("goes round in circles")
         yield fresh, place
         if ended:
             return
+    raise _broken("has no end")
 
 
 def walk_pages(read: Callable[[int], Listing]) -> Iterator[tuple[list[Any], bool]]:
@@ -79,7 +86,7 @@ def walk_pages(read: Callable[[int], Listing]) -> Iterator[tuple[list[Any], bool
     seen: set[str] = set()
     highest: int | None = None
     page, restarts = 1, 0
-    while True:
+    for _ in range(MOST_PAGES):
         rows, total = read(page)
         keys = [_key(row) for row in rows]
         fresh = [row for row, key in zip(rows, keys, strict=True) if key not in seen]
@@ -97,6 +104,7 @@ def walk_pages(read: Callable[[int], Listing]) -> Iterator[tuple[list[Any], bool
             if restarts > RESTARTS:
                 raise _broken("kept changing while it was read")
             seen, page = set(), 1
+    raise _broken("has no end")
 
 
 def _key(row: Any) -> str:

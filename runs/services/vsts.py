@@ -6,7 +6,7 @@ vsts_counters.py. How a list without paging is walked: vsts_history.py.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from runs.choices import ENDED, RunResult, RunStatus
 
 from .addresses import AddressRefused
-from .answers import clean_text
+from .answers import clean_text, clock_behind
 from .base import (
     BadRow,
     CheckStep,
@@ -94,7 +94,10 @@ class VstsService(RunService):
         self._now = now
         self.api = VstsApi(self.base_url, token, extra_hosts=tuple(extra_hosts), **options)
         self._page_size = min(page_size, MOST_RUNS)
-        self._history = History(self.api, top=self._page_size, now=now, secrets=self._secrets)
+        self._history = History(self.api, top=self._page_size, now=now, secrets=self._secrets, behind=self.clock_behind)
+
+    def clock_behind(self) -> timedelta:
+        return clock_behind(self.api.http.their_now, self._now())
 
     # -- the account ---------------------------------------------------------------------------------------------------
 

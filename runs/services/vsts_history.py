@@ -16,16 +16,20 @@ from .vsts_payloads import LABEL, STATES, read_run, rows_of
 BEGINNING = datetime(2013, 1, 1, tzinfo=UTC)  # the service's first preview
 FIRST_WIDTH = timedelta(days=7)
 NARROWEST = timedelta(seconds=1)
-AHEAD = timedelta(days=1)  # for a provider's clock that runs ahead of ours
+AHEAD = timedelta(days=2)  # for a provider's clock that runs ahead of ours
 # Whether "after" and "before" take in the moment itself is not said: windows share it, so that neither loses a run.
 SHARED = timedelta(microseconds=1)
 
 
 class History:
-    """`now` is asked once a walk. `secrets`: taken out of what is kept."""
+    """`now`: our clock; `behind`: how far the provider's is behind it. `secrets`: taken out of what is kept."""
 
-    def __init__(self, api: VstsApi, *, top: int, now: Callable[[], datetime], secrets: Sequence[str] = ()):
+    def __init__(
+        self, api: VstsApi, *, top: int, now: Callable[[], datetime], secrets: Sequence[str] = (),
+        behind: Callable[[], timedelta] = lambda: timedelta(0),
+    ):  # fmt: skip
         self._api = api
+        self._behind = behind
         self._top = top
         self._now = now
         self._secrets = secrets
@@ -41,9 +45,13 @@ class History:
         width = max(to - floor, NARROWEST) if since else FIRST_WIDTH
         if resume and (going_on := parse_time(resume.get("to"))):
             to, width = going_on, timedelta(seconds=float(resume.get("width", FIRST_WIDTH.total_seconds())))
+        asked = False
         while to > floor:
-            start = max(floor, to - width)
+            start = to - min(width, to - floor)
             items = self._list(start, to)
+            if since and not asked:
+                # `since` is our time, and windows are about theirs: they have told it now.
+                floor, asked = max(since - self._behind(), BEGINNING), True
             if len(items) < self._top:
                 width = width * 2 if len(items) * 2 <= self._top else width
             elif to - start > NARROWEST:

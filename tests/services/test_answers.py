@@ -1,10 +1,10 @@
 """Texts and times of providers, as they are kept."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from runs.services.http import clean_text, parse_time
+from runs.services.answers import clean_text, clock_behind, date_of, parse_time
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,26 @@ def test_times_come_out_in_utc(text, time):
 )
 def test_texts_are_what_databases_take(value, text):
     assert clean_text(value, limit=10) == text
+
+
+OURS = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("date", "hours"),
+    [
+        ("Fri, 20 Nov 2026 07:00:00 GMT", 5),
+        ("Fri, 20 Nov 2026 11:57:00 GMT", 0),  # nearly right
+        ("Sat, 21 Nov 2026 12:00:00 GMT", 0),  # ahead: its dates are not too early
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 0),
+        ("yesterday", 0),
+        (None, 0),
+    ],
+)
+def test_a_clock_is_behind_when_the_date_of_an_answer_says_so(date, hours):
+    headers = {"Date": date} if date else {}
+    assert clock_behind(date_of(headers), OURS) == timedelta(hours=hours)
+
+
+def test_the_date_of_an_answer_from_a_cache_says_nothing():
+    assert date_of({"Date": "Fri, 20 Nov 2026 07:00:00 GMT", "Age": "18000"}) is None

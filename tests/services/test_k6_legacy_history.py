@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from pytest_httpserver import HTTPServer
 
+from runs.services import k6_walk
 from runs.services.base import Unauthorized, Unavailable, UnexpectedAnswer
 from runs.services.k6_walk import walk_newest_first, walk_pages
 
@@ -149,6 +150,37 @@ def test_a_page_that_repeats_for_ever_is_an_error(k6, count):
     with pytest.raises(UnexpectedAnswer, match="same page"):
         list(k6.service(page_size=4).iter_runs(None))
     assert len(k6.paths(LIST)) < 10
+
+
+@pytest.mark.parametrize("around", [2, 3, 7])
+def test_a_list_that_goes_round_in_circles_is_an_error(around):
+    """No page is the one before, and each begins with the last row of another: only that nothing is new tells."""
+    rows = [{"id": number, "created": f"2024-01-{number + 1:02}T00:00:00Z"} for number in range(around * 3, 0, -1)]
+    asked = []
+
+    def read(skip, top):
+        asked.append(skip)
+        return [rows[(skip + at) % len(rows)] for at in range(top)], 1_000_000
+
+    with pytest.raises(UnexpectedAnswer, match="goes round in circles"):
+        list(walk_newest_first(read, 3))
+    assert len(asked) < 150
+
+
+def test_lists_that_always_have_another_page_end_at_a_cap(monkeypatch):
+    monkeypatch.setattr(k6_walk, "MOST_PAGES", 20)
+
+    def row(number):
+        return {"id": 1000 - number, "created": "2024-01-02T00:00:00Z"}
+
+    by_skip = walk_newest_first(lambda skip, top: ([row(skip + at) for at in range(top)], 1_000_000), 4)
+    by_page = walk_pages(lambda page: ([row(page * 4 + at) for at in range(4)], 1_000_000))
+    for walk in (by_skip, by_page):
+        pages = 0
+        with pytest.raises(UnexpectedAnswer, match="has no end"):
+            for _ in walk:
+                pages += 1
+        assert pages == 20
 
 
 def test_a_list_that_shrinks_without_end_is_an_error():

@@ -133,6 +133,24 @@ def test_a_quiet_incremental_pass_is_one_call():
     assert len(listing.windows) == 1
 
 
+@pytest.mark.parametrize("hours", [5, 26])
+def test_an_incremental_pass_looks_back_further_when_the_provider_s_clock_is_behind(hours):
+    """Runs of the last minutes bear the date of its clock, and `since` is by ours."""
+    behind = timedelta(hours=hours)
+    listing = Listing([NOW - behind - timedelta(minutes=minutes) for minutes in range(60)])
+    history = History(listing, top=100, now=lambda: NOW, behind=lambda: behind)
+
+    found = ids(history.pages(NOW - timedelta(minutes=19, seconds=30), None))
+
+    assert found == {f"run-{minutes}" for minutes in range(20)}
+    assert len(listing.windows) == 2
+
+
+def test_a_run_of_a_provider_whose_clock_is_a_day_ahead_is_found():
+    listing = Listing([NOW + timedelta(days=1)])
+    assert ids(walk(listing, since=NOW - timedelta(minutes=15))) == {"run-0"}
+
+
 @pytest.mark.parametrize("fail_at", [1, 2, 10, 40])
 def test_a_walk_that_breaks_off_goes_on_from_its_last_page(fail_at):
     listing = Listing(spread(100), fail_at=fail_at)
