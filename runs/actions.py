@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 NO_ANSWER = (
     "No answer: it may or may not have started. Plimsoll is checking with {provider}; nothing is sent again. ({reason})"
 )
+USED = "This form was already used for something else. Open it again."
 LONGEST_NAME = 150  # in every column that says who did something
 NO_STOP_ANSWER = "No answer: it may or may not stop. Plimsoll watches the run; ask again if it goes on. ({reason})"
 
@@ -76,7 +77,7 @@ def start_run(
         account, load_test = guards.hold(account, load_test)
         first = ControlIntent.objects.filter(token=token).first()
         if first is not None:
-            return _same_press(first, user, IntentKind.START)
+            return _same_start(first, user, account, values)
         _require(user, account)
         overridden = _pass_guards(user, account, load_test, None, target_name, override_reason)
         intent, mine = ControlIntent.objects.get_or_create(
@@ -88,7 +89,7 @@ def start_run(
             },
         )  # fmt: skip
     if not mine:
-        return _same_press(intent, user, IntentKind.START)
+        return _same_start(intent, user, account, values)
     return _send_steps(intent, SERVICES[account.provider].start_steps)
 
 
@@ -122,9 +123,16 @@ def shown_name(user: User) -> str:
     return (user.get_full_name() or user.get_username())[:LONGEST_NAME]
 
 
+def _same_start(first: ControlIntent, user: User, account: Account, values: dict[str, str]) -> ControlIntent:
+    """A form sent again with other settings must not look as if those had been started."""
+    if (first.account_id, first.values) != (account.pk, values):
+        raise NotAllowed(USED)
+    return _same_press(first, user, IntentKind.START)
+
+
 def _same_press(first: ControlIntent, user: User, kind: IntentKind) -> ControlIntent:
     if first.user_id != user.pk or first.kind != kind:
-        raise NotAllowed("This form was already used for something else. Open it again.")
+        raise NotAllowed(USED)
     return first
 
 
@@ -164,10 +172,18 @@ def _look_at(service: RunService, intent: ControlIntent) -> None:
 
 
 def _mark_sent(intent: ControlIntent, step: str) -> bool:
-    """Committed before the request leaves, so that nothing can send it again; False if it was settled meanwhile."""
+    """Committed before the request leaves, so that nothing can send it again; False if it was settled meanwhile.
+
+    The account becomes due as well: should this process die now, the next pass looks at once what came of it.
+    """
+    newest = Run.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     # `sent_at` is that of our own last step: another button may have taken the next one over meanwhile.
     marked = ControlIntent.objects.unsettled().filter(pk=intent.pk, sent_at=intent.sent_at)
-    if not marked.update(step=step, outcome=IntentOutcome.SENT, sent_at=timezone.now()):
+    with transaction.atomic():
+        mine = marked.update(step=step, outcome=IntentOutcome.SENT, sent_at=timezone.now(), known_up_to=newest)
+        if mine:
+            request_sync(intent.account)
+    if not mine:
         intent.refresh_from_db()
         return False
     intent.refresh_from_db(fields=["step", "outcome", "sent_at"])
@@ -177,14 +193,19 @@ def _mark_sent(intent: ControlIntent, step: str) -> bool:
 def _start_failed(intent: ControlIntent, service: RunService, problem: ServiceError) -> ControlIntent:
     # An unreadable answer to a write is no answer: the write may well have been done.
     if problem.maybe_done or isinstance(problem, UnexpectedAnswer):
-        intent.message = NO_ANSWER.format(provider=service.label, reason=problem)
-        intent.save(update_fields=["message"])
+        _unless_told(intent, message=NO_ANSWER.format(provider=service.label, reason=problem))
     elif intent.external_id:
         settle(intent, IntentOutcome.CREATED, f"The run was created, but it is not queued. {problem}", timezone.now())
     else:
         settle(intent, IntentOutcome.REFUSED, f"Not started. {problem}", timezone.now())
     request_sync(intent.account)
     return intent
+
+
+def _unless_told(intent: ControlIntent, **columns: str) -> None:
+    """Write to a sent intent, unless a pass has found out meanwhile what came of it: that outranks what we know."""
+    ControlIntent.objects.filter(pk=intent.pk, outcome=IntentOutcome.SENT, sent_at=intent.sent_at).update(**columns)
+    intent.refresh_from_db()
 
 
 def _settled(intent: ControlIntent, outcome: IntentOutcome, message: str) -> ControlIntent:
@@ -267,8 +288,10 @@ def _send_stop(intent: ControlIntent, run: Run) -> ControlIntent:
     except ServiceError as problem:
         return _stop_failed(intent, run, service, problem)
     _note_stop_request(intent, run)
-    label = service.label
-    return _settled(intent, IntentOutcome.ACCEPTED, f"Stop asked for {run.title}. Waiting for {label} to confirm it.")
+    message = f"Stop asked for {run.title}. Waiting for {service.label} to confirm it."
+    _unless_told(intent, outcome=IntentOutcome.ACCEPTED, message=message)
+    request_sync(intent.account)
+    return intent
 
 
 def _note_stop_request(intent: ControlIntent, run: Run) -> None:
@@ -279,8 +302,7 @@ def _note_stop_request(intent: ControlIntent, run: Run) -> None:
 def _stop_failed(intent: ControlIntent, run: Run, service: RunService, problem: ServiceError) -> ControlIntent:
     if problem.maybe_done:
         _note_stop_request(intent, run)
-        intent.message = NO_STOP_ANSWER.format(reason=problem)
-        intent.save(update_fields=["message"])
+        _unless_told(intent, message=NO_STOP_ANSWER.format(reason=problem))
         request_sync(intent.account)
         return intent
     # A refusal often means that the run ended meanwhile: look, so that the page says so.

@@ -11,7 +11,7 @@ from django.db.models import Case, F, Q, When
 from django.utils import timezone
 
 from runs.models import Account, SyncState, Worker
-from runs.sync import TURN_S, free_leases_of_the_dead, is_due, owner_name, sync_account
+from runs.sync import TURN_S, free_leases_of_the_dead, is_due, owner_name, settle_unsent, sync_account
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +83,7 @@ class Alive:
         )
         self._noted_at = now
         Worker.objects.filter(seen_at__lt=now - FORGET_WORKERS_AFTER).delete()
+        settle_unsent(now)  # here, because it needs no provider: that may be down, or the account paused
         if freed := free_leases_of_the_dead():
             log.warning("Took %s accounts back from workers of this machine that live no more.", freed)
 

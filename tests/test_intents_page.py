@@ -181,3 +181,22 @@ def test_every_start_has_an_end_and_only_what_can_change_is_polled(intent):
             assert "{" not in end.text
             assert end.polls == (outcome in UNSETTLED and outcome != IntentOutcome.CREATED)
     assert set(START_ENDS) == set(IntentOutcome)
+
+
+def test_what_may_be_it_is_named_while_plimsoll_still_looks(operator, load_test, maya):
+    intent = make_intent(load_test, maya, outcome=IntentOutcome.SENT)
+    run = make_run(load_test)
+    ControlIntent.objects.filter(pk=intent.pk).update(candidates=[run.external_id])
+    part = operator.get(f"{url(intent)}?seen=sent", headers=POLL)
+    assert "It may be this one" in text_of(part)
+    assert f'href="/runs/{run.pk}/"' in part.content.decode()
+    assert operator.get(f"{url(intent)}?seen=sent-1", headers=POLL).status_code == 204
+
+
+def test_cannot_tell_offers_another_start_to_whoever_has_looked(operator, load_test, maya):
+    intent = make_intent(
+        load_test, maya, outcome=IntentOutcome.CANNOT_TELL, candidates=[make_run(load_test).external_id]
+    )
+    page = operator.get(url(intent))
+    assert "Start it again only if none of these runs is the one." in text_of(page)
+    assert f'href="/tests/{load_test.pk}/start/?after={intent.token}"' in page.content.decode()

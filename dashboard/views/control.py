@@ -26,6 +26,7 @@ from runs.models import Account, ControlIntent, LoadTest, Run
 from runs.services import SERVICES
 
 dialog_methods = require_http_methods(["GET", "HEAD", "POST"])
+START_AGAIN = (IntentOutcome.REFUSED, IntentOutcome.NOT_STARTED, IntentOutcome.CANNOT_TELL)
 MESSAGE_LEVELS = {
     IntentOutcome.ACCEPTED: messages.SUCCESS,
     IntentOutcome.DONE: messages.SUCCESS,
@@ -221,14 +222,16 @@ def intents() -> QuerySet[ControlIntent]:
 @require_safe
 @viewers
 def intent_page(request: HttpRequest, token: UUID) -> HttpResponse:
-    """How a start or a stop ended, or how far it has come. Polled (`?seen=<outcome>`) until it is settled."""
+    """How a start or a stop ended, or how far it has come. Polled (`?seen=<state>`) until it is settled."""
     intent = get_object_or_404(intents(), token=token)
     polled = request.htmx and request.htmx.target == "intent"
-    if polled and request.GET.get("seen") == intent.outcome:
+    state = intent.outcome + (f"-{len(intent.candidates)}" if intent.candidates else "")
+    if polled and request.GET.get("seen") == state:
         return HttpResponse(status=204)
     provider = SERVICES[intent.account.provider].label
     context = {
         "intent": intent,
+        "state": state,
         "account": intent.account,
         "provider": provider,
         "end": end_of(intent, provider),
@@ -240,8 +243,8 @@ def intent_page(request: HttpRequest, token: UUID) -> HttpResponse:
 
 
 def _start_url(intent: ControlIntent) -> str:
-    """Where to try again what certainly did not start; "" where that does not apply."""
-    if intent.kind != IntentKind.START or intent.outcome not in (IntentOutcome.REFUSED, IntentOutcome.NOT_STARTED):
+    """Where to try again what did not start, or may not have; "" where that does not apply."""
+    if intent.kind != IntentKind.START or intent.outcome not in START_AGAIN:
         return ""
     if intent.load_test_id:
         return reverse("test_start", args=[intent.load_test_id])

@@ -44,6 +44,8 @@ class ControlIntent(models.Model):
     candidates = models.JSONField(default=list, blank=True)  # external ids, when we cannot tell which is ours
     created_at = models.DateTimeField(auto_now_add=True)
     sent_at = models.DateTimeField(null=True, blank=True)
+    # The newest row of any run when it was last sent: a higher one was first seen afterwards, whatever clocks say.
+    known_up_to = models.BigIntegerField(default=0)
     settled_at = models.DateTimeField(null=True, blank=True)
 
     objects = IntentQuerySet.as_manager()

@@ -254,6 +254,8 @@ class RunService(ABC):
     start_steps: ClassVar[tuple[str, ...]] = ("start",)
     # A start may name a load test that does not exist yet (the run's name is the test).
     starts_new_tests: ClassVar[bool] = False
+    # Its runs carry `StartWish.token` (as `start_token`): a run without ours was not started by us.
+    hands_token_back: ClassVar[bool] = False
     overlap_s: ClassVar[int] = 15 * 60  # how far behind the cursor an incremental pass looks again
 
     def __init__(self, base_url: str, credentials: Mapping[str, str], **options: Any):

@@ -76,6 +76,7 @@ class VstsService(RunService):
     start_fields = START_FIELDS
     start_steps = ("create", "queue")
     starts_new_tests = True
+    hands_token_back = True
 
     def __init__(
         self,

@@ -4,11 +4,12 @@ passes.py    the turn itself            lease.py     who may write, and until wh
 mirror.py    records -> rows            details.py   what hangs below a run
 settle.py    starts and stops whose end is not known yet
 schedule.py  when an account is due again
+lost_starts.py  which run a start without an answer made
 """
 
 from .lease import free_leases_of_the_dead, is_due, owner_name
 from .passes import TURN_S, PassReport, request_sync, sync_account
-from .settle import link_run
+from .settle import link_run, settle_unsent
 
 __all__ = [
     "TURN_S",
@@ -18,5 +19,6 @@ __all__ = [
     "link_run",
     "owner_name",
     "request_sync",
+    "settle_unsent",
     "sync_account",
 ]

@@ -1,7 +1,7 @@
 """Starts and stops whose end is not known yet. Nothing is ever sent from here: we look, and say what we found.
 
-A start whose answer was lost is looked for among the runs of its test that our credentials made since; the answer is
-"this one", "none", or "cannot tell: these".
+A start whose answer was lost is looked for among the runs of its test (lost_starts.py); the answer is "this one",
+"none", or "cannot tell: these". Should a run turn up after "none", the intent says so from then on.
 """
 
 from datetime import datetime, timedelta
@@ -9,16 +9,19 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Q
 
-from runs.choices import ENDED, UNSETTLED, IntentKind, IntentOutcome, RunStatus
+from runs.choices import ENDED, IntentKind, IntentOutcome, RunStatus
 from runs.models import Account, ControlIntent, Person, Run
 from runs.services.base import Person as RemotePerson
-from runs.services.base import RunService
+from runs.services.base import RunService, ServiceError
 
+from .lost_starts import LIST_LAG, Finding, clock_ahead, fits, look_for, rivals_of
 from .mirror import hold
 
-SKEW = timedelta(seconds=30)  # how far a provider's clock may be behind ours
-# The longest a request may still be under way, and a new run may take to show up in the provider's list.
-LIST_LAG = timedelta(seconds=45)
+LATE = timedelta(days=1)  # so long after a start was lost a run that fits is still noticed
+PATIENCE = timedelta(seconds=90)  # for a provider that does not tell who we are
+NEVER_SENT = "It was never sent: Plimsoll was interrupted before."
+FOUND = "the run was found afterwards, the only one of this test by our credentials since it was sent."
+UNSURE = (IntentOutcome.NOT_STARTED, IntentOutcome.CANNOT_TELL)
 
 
 def link_run(intent: ControlIntent, run: Run) -> None:
@@ -43,30 +46,49 @@ def settle(intent: ControlIntent, outcome: IntentOutcome, message: str, now: dat
     )
 
 
+def settle_unsent(now: datetime) -> int:
+    """Close what was never sent, as an interrupted process leaves it; no provider is asked. Returns how many."""
+    never_sent = ControlIntent.objects.filter(outcome=IntentOutcome.OPEN, sent_at=None, created_at__lt=now - LIST_LAG)
+    return never_sent.update(outcome=IntentOutcome.NOT_STARTED, message=NEVER_SENT, settled_at=now)
+
+
 def settle_intents(account: Account, service: RunService, pass_began: datetime, now: datetime) -> None:
     """Settle what a complete pass that began at `pass_began` can tell about this account's open intents."""
-    never_sent = Q(outcome=IntentOutcome.OPEN, created_at__lt=now - LIST_LAG)
-    open_intents = account.intents.unsettled().filter(never_sent | Q(sent_at__lt=pass_began))
-    lost = open_intents.filter(kind=IntentKind.START, external_id="", sent_at__lt=pass_began)
-    us = service.whoami() if lost.exists() else None  # asked before any transaction: an answer may take its time
-    for pk in list(open_intents.order_by("sent_at").values_list("pk", flat=True)):
-        with transaction.atomic():
-            hold(account)
-            # Read again inside: what a button has sent meanwhile must not be written over.
-            intent = open_intents.select_for_update().filter(pk=pk).first()
-            if intent is not None:
-                _look_at(intent, service, us, pass_began, now)
+    settle_unsent(now)
+    sent = account.intents.filter(sent_at__lt=pass_began)
+    open_intents, unsure = sent.unsettled(), sent.filter(_may_turn_up(now))
+    lost = Q(kind=IntentKind.START, external_id="")
+    us = None
+    if not service.hands_token_back and (open_intents.filter(lost).exists() or unsure.exists()):
+        try:
+            us = service.whoami()  # asked before any transaction: an answer may take its time
+        except ServiceError:
+            open_intents = open_intents.exclude(lost & Q(sent_at__gt=now - PATIENCE))
+            unsure = unsure.none()
+    for intents in (open_intents, unsure):
+        for pk in list(intents.order_by("sent_at").values_list("pk", flat=True)):
+            with transaction.atomic():
+                hold(account)
+                # Read again inside: what a button has sent meanwhile must not be written over.
+                intent = intents.select_for_update().filter(pk=pk).first()
+                if intent is not None:
+                    _look_at(intent, service, us, pass_began, now)
+
+
+def _may_turn_up(now: datetime) -> Q:
+    """Starts whose run may still turn up, though we have said how they stand."""
+    return Q(kind=IntentKind.START, outcome__in=UNSURE, sent_at__gte=now - LATE)
 
 
 def _look_at(
     intent: ControlIntent, service: RunService, us: RemotePerson | None, pass_began: datetime, now: datetime
 ) -> None:
-    if intent.outcome == IntentOutcome.OPEN:
-        settle(intent, IntentOutcome.NOT_STARTED, "It was never sent: Plimsoll was interrupted before.", now)
-    elif intent.kind == IntentKind.STOP:
+    if intent.kind == IntentKind.STOP:
         _settle_stop(intent, service, now)
     elif intent.external_id:
         _settle_made(intent, service, pass_began, now)
+    elif intent.is_settled:
+        _look_again(intent, service, us, now)
     else:
         _settle_lost_start(intent, service, us, pass_began, now)
 
@@ -90,53 +112,73 @@ def _settle_made(intent: ControlIntent, service: RunService, pass_began: datetim
     run = Run.objects.filter(account=intent.account, external_id=intent.external_id).first()
     if run is None:
         return
+    late = "It was started after all: its run" if intent.outcome in UNSURE else ""
     link_run(intent, run)
+    intent.candidates = []
     if run.status != RunStatus.CREATED:
-        settle(intent, IntentOutcome.DONE, "Started.", now)
+        settle(intent, IntentOutcome.DONE, f"{late} turned up later." if late else "Started.", now)
     elif intent.outcome == IntentOutcome.CREATED:
         return
     elif intent.step != service.start_steps[-1] or pass_began >= intent.sent_at + LIST_LAG:
-        settle(intent, IntentOutcome.CREATED, "The run was created, but it is not queued.", now)
+        message = f"{late} turned up later, created but not queued." if late else ""
+        settle(intent, IntentOutcome.CREATED, message or "The run was created, but it is not queued.", now)
 
 
 def _settle_lost_start(
     intent: ControlIntent, service: RunService, us: RemotePerson | None, pass_began: datetime, now: datetime
 ) -> None:
-    waited = pass_began >= intent.sent_at + LIST_LAG
-    found = _made_since(intent, us)
-    # As many runs as presses without an answer: each press made one, the earliest the earliest.
-    if len(found) == (presses := _lost_presses(intent)):
-        link_run(intent, found[0])
-        if intent.step != service.start_steps[-1] and found[0].status == RunStatus.CREATED:
-            settle(intent, IntentOutcome.CREATED, "The run was created, but it is not queued.", now)
-        else:
-            settle(intent, IntentOutcome.DONE, "It was started: the run was found afterwards.", now)
-    elif len(found) > presses or (found and waited):
-        intent.candidates = [run.external_id for run in found]
-        which = ", ".join(f"#{run.shown_number}" for run in found)
-        message = f"Cannot tell whether this press started a run. It may be one of these: {which}."
-        settle(intent, IntentOutcome.CANNOT_TELL, message, now)
-    elif waited:
-        message = f"It was not started: {service.label} shows no such run. You can start it again."
+    found = look_for(intent, service, us, now)
+    if pass_began < intent.sent_at + LIST_LAG:
+        # Not yet: the list may show a second one in a moment.
+        _name(intent, found)
+    elif found.is_certain:
+        _found(intent, service, found.runs[0], f"It was started: {FOUND}", now)
+    elif found.runs:
+        _cannot_tell(intent, found, now)
+    else:
+        seconds = round((pass_began - intent.sent_at).total_seconds())
+        message = (
+            f"It was not started: {service.label} shows no such run {seconds} s after it was sent. You can start it "
+            "again. Should a run turn up all the same, this page will say so."
+        )
+        intent.candidates = []
         settle(intent, IntentOutcome.NOT_STARTED, message, now)
 
 
-def _lost_presses(intent: ControlIntent) -> int:
-    """How many starts of the intent's test may claim the same runs: sent, this one included, and never answered."""
-    unclear = Q(outcome__in=UNSETTLED) | Q(outcome=IntentOutcome.CANNOT_TELL, settled_at__gte=intent.sent_at)
-    same = {"account": intent.account, "kind": IntentKind.START, "test_name": intent.test_name, "external_id": ""}
-    return ControlIntent.objects.filter(unclear, sent_at__isnull=False, **same).count()
+def _look_again(intent: ControlIntent, service: RunService, us: RemotePerson | None, now: datetime) -> None:
+    """Correct what was said when a run turns up that fits and that nothing else explains."""
+    found = look_for(intent, service, us, now)
+    ahead = clock_ahead(intent.account, service)
+    known = set(intent.candidates)
+    new = [run for run in found.runs if run.external_id not in known and fits(run, intent, ahead)]
+    if not new or rivals_of(intent, IntentOutcome.SENT).exists():
+        return
+    if intent.outcome == IntentOutcome.NOT_STARTED and found.is_certain:
+        _found(intent, service, new[0], f"It was started after all: {FOUND}", now)
+        return
+    kept = Run.objects.filter(account=intent.account, external_id__in=known).order_by("created_at", "pk")
+    _cannot_tell(intent, Finding([*kept, *new], found.doubt), now)
 
 
-def _made_since(intent: ControlIntent, us: RemotePerson | None) -> list[Run]:
-    """Runs of the intent's test made by our credentials since it was sent, less those other intents account for."""
-    runs = Run.objects.filter(account=intent.account, created_at__gte=intent.sent_at - SKEW)
-    runs = runs.exclude(statusevents__seen_at__lt=intent.sent_at)  # those we saw before it was sent
-    if intent.load_test_id:
-        runs = runs.filter(load_test=intent.load_test)
+def _found(intent: ControlIntent, service: RunService, run: Run, message: str, now: datetime) -> None:
+    link_run(intent, run)
+    intent.candidates = []
+    if intent.step != service.start_steps[-1] and run.status == RunStatus.CREATED:
+        settle(intent, IntentOutcome.CREATED, "The run was created, but it is not queued.", now)
     else:
-        runs = runs.filter(load_test__name__iexact=intent.test_name)
-    if us is not None:
-        runs = runs.filter(requested_by__key__in=[us.external_id or us.name, us.name])
-    others = ControlIntent.objects.filter(account=intent.account).exclude(pk=intent.pk).exclude(external_id="")
-    return list(runs.exclude(external_id__in=others.values("external_id")).order_by("created_at")[:10])
+        settle(intent, IntentOutcome.DONE, message, now)
+
+
+def _name(intent: ControlIntent, found: Finding) -> None:
+    names = [run.external_id for run in found.runs]
+    if names != intent.candidates:
+        intent.candidates = names
+        intent.save(update_fields=["candidates"])
+
+
+def _cannot_tell(intent: ControlIntent, found: Finding, now: datetime) -> None:
+    names = ", ".join(f"#{run.shown_number}" for run in found.runs)
+    which = f"It may be one of these: {names}." if len(found.runs) > 1 else f"It may be {names}."
+    intent.candidates = [run.external_id for run in found.runs]
+    message = f"Cannot tell whether this press started a run. {which} {found.doubt}".rstrip()
+    settle(intent, IntentOutcome.CANNOT_TELL, message, now)
