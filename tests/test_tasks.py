@@ -9,8 +9,8 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 
 from runs import tasks
-from runs.choices import RunResult, RunStatus
-from runs.models import Run, SyncState, Worker
+from runs.choices import IntentKind, IntentOutcome, RunResult, RunStatus
+from runs.models import ControlIntent, Run, SyncState, Worker
 from runs.sync import request_sync
 from runs.sync.passes import FAULT
 from runs.tasks import Alive, claim_messages, due_accounts, run_account, work
@@ -180,3 +180,13 @@ def test_a_worker_that_ends_takes_its_name_away(db):
         patch.setattr(tasks, "due_accounts", look)
         work(stop)
     assert (seen, Worker.objects.count()) == ([1], 0)
+
+
+@pytest.mark.django_db
+def test_a_worker_closes_what_was_never_sent_even_where_the_provider_is_paused(fake_account):
+    SyncState.objects.create(account=fake_account, paused=True)
+    intent = ControlIntent.objects.create(kind=IntentKind.START, account=fake_account, user_name="maya")
+    with time_machine.travel(timezone.now() + timedelta(minutes=1), tick=False):
+        Alive("embedded").note()
+    intent.refresh_from_db()
+    assert intent.outcome == IntentOutcome.NOT_STARTED
