@@ -1,4 +1,4 @@
-"""Settings that need more than reading: a checked port, and keys made once and kept where only their owner can read."""
+"""Settings that need more than reading: checked values, and keys made once and kept where only their owner can read."""
 
 import base64
 import os
@@ -25,6 +25,13 @@ def port(text: str) -> int:
     if text.isascii() and text.isdecimal() and 0 < int(text) < 2**16:
         return int(text)
     raise ImproperlyConfigured(f"PORT is “{text}”. Give a number from 1 to 65535: PORT=8001")
+
+
+def one_of(name: str, text: str, *words: str) -> str:
+    """One of the words that a setting may be; ImproperlyConfigured with a sentence for anything else."""
+    if text in words:
+        return text
+    raise ImproperlyConfigured(f"{name} is “{text}”. It may be {' or '.join(words)}: {name}={words[0]}")
 
 
 def kept(path: Path, make: Callable[[], str]) -> str:

@@ -53,7 +53,8 @@ PROVIDER_HOSTS = env.list("PROVIDER_HOSTS", default=[])
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^(livez|readyz|metrics)$"]  # asked from near by, over plain http
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
-if env.bool("TRUST_PROXY", default=False):
+TRUST_PROXY = env.bool("TRUST_PROXY", default=False)
+if TRUST_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 # Sub-domains and browsers' preload lists are a decision about a whole domain, which one dashboard must not make.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
@@ -102,6 +103,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "dashboard.request_watch.watch_requests",
     # Below WhiteNoise, whose files are compressed already. Random padding keeps lengths from telling secrets (BREACH).
     "django.middleware.gzip.GZipMiddleware",
     "dashboard.middleware.machines_first",
@@ -109,6 +111,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "dashboard.request_watch.name_the_person",
     "dashboard.middleware.private_pages",
     "dashboard.middleware.SignInRequired",
     "dashboard.middleware.viewer_time_zone",
@@ -167,13 +170,15 @@ STORAGES = {
 # --- Logs ------------------------------------------------------------------------------------------------------------
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
+LOG_FORMAT = keys.one_of("LOG_FORMAT", env.str("LOG_FORMAT", default="line"), "line", "json")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
         "line": {"()": "dashboard.logs.LineFormatter", "format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
+        "json": {"()": "dashboard.logs.JsonLineFormatter"},
     },
-    "handlers": {"stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "line"}},
+    "handlers": {"stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["stdout"], "level": LOG_LEVEL},
     "loggers": {
         "django": {"handlers": [], "level": "NOTSET", "propagate": True},

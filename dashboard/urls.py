@@ -22,6 +22,8 @@ from dashboard.views import (
     styleguide,
 )
 
+handler500 = "dashboard.views.errors.broken"
+
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="run_list"), name="home"),
     # What machines ask; dashboard.middleware.machines_first answers these before anything else

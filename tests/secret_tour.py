@@ -24,6 +24,7 @@ from django.http import HttpResponse  # noqa: E402
 from django.test import Client, override_settings  # noqa: E402
 from django.urls import reverse  # noqa: E402
 
+from dashboard.logs import JsonLineFormatter  # noqa: E402
 from dashboard.models import SavedView  # noqa: E402
 from runs.choices import STOPPABLE, RunStatus  # noqa: E402
 from runs.models import Account, ControlIntent, LoadTest, Run  # noqa: E402
@@ -274,6 +275,9 @@ def main() -> None:
     unmasked = logging.FileHandler(directory / "unmasked.log")
     unmasked.setFormatter(logging.Formatter("%(name)s %(levelname)s %(message)s"))
     logging.getLogger().addHandler(unmasked)
+    objects = logging.FileHandler(directory / "log.json")
+    objects.setFormatter(JsonLineFormatter())
+    logging.getLogger().addHandler(objects)
     tour = Tour(directory, given)
     with override_settings(STORAGES=PLAIN_FILES):
         tour.command("migrate", verbosity=1)

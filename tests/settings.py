@@ -25,6 +25,7 @@ os.environ.update(
     CSRF_TRUSTED_ORIGINS="",
     PROVIDER_HOSTS="127.0.0.1",
     LOG_LEVEL="INFO",
+    LOG_FORMAT="line",
 )
 
 from dashboard.settings import *  # noqa: E402, F403 (the environment above comes first)

@@ -142,7 +142,7 @@ def test_nothing_secret_is_in_the_database_the_pages_the_logs_the_exports_or_an_
         outing.assert_it_saw_everything(database)
         secret = {*planted(sandbox), *outing.own.values(), *outing.keys.values()}
         places = files_in(outing.kept, outing.data) | text_of_tables(database)
-        assert {"plimsoll.sqlite3", "plimsoll.sqlite3-wal", "unmasked.log", "stdout"} <= places.keys()
+        assert {"plimsoll.sqlite3", "plimsoll.sqlite3-wal", "unmasked.log", "log.json", "stdout"} <= places.keys()
         assert found_in(places, secret) == []
         assert b"[redacted]" in places["table runs_runpayload"]
         assert b"csrf" not in places["unmasked.log"]

@@ -120,6 +120,21 @@ def test_a_port_that_is_none_is_a_sentence(tmp_path, port):
     )
 
 
+def test_logs_can_be_json_objects(tmp_path):
+    code = "import django, logging; django.setup(); logging.getLogger('runs').warning('heard: token=k6secret')"
+    env = environment(tmp_path, LOG_FORMAT="json")
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, check=True)
+    line = json.loads(done.stdout)
+    assert (line["level"], line["logger"], line["message"]) == ("WARNING", "runs", "heard: token=[hidden]")
+
+
+def test_a_log_format_that_is_none_is_a_sentence(tmp_path):
+    command = [sys.executable, "manage.py", "check"]
+    env = environment(tmp_path, LOG_FORMAT="xml")
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    assert done.stderr.endswith("LOG_FORMAT is “xml”. It may be line or json: LOG_FORMAT=line\n")
+
+
 def test_deployment_checks_have_nothing_to_say(tmp_path):
     command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
     done = subprocess.run(command, cwd=ROOT, env=environment(tmp_path), capture_output=True, text=True, check=False)

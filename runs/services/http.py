@@ -23,11 +23,11 @@ from requests.adapters import HTTPAdapter
 from .addresses import AddressRefused, Gate, Origin, open_socket, same_origin
 from .answers import clean_text, date_of, parse_json, parse_time
 from .base import Download, ServiceError, Unauthorized, Unavailable, UnexpectedAnswer
+from .calls import VERSION, user_agent
 from .failures import Passing, failure, secret_forms
 
-__all__ = ["Answer", "Http", "clean_text", "parse_time"]
+__all__ = ["VERSION", "Answer", "Http", "clean_text", "parse_time"]
 
-VERSION = "0.1.0"
 PIECE = 64 * 1024
 REASON_BYTES = 64 * 1024  # how much of an error's body is read for the provider's reason
 
@@ -183,7 +183,7 @@ class Http:
         self.max_bytes = max_bytes
         self.resolve = resolve
         self._base_gate = Gate(provider, hosts, extra_hosts)
-        self._headers = {"User-Agent": f"Plimsoll/{VERSION}", "Accept-Encoding": "gzip", "Accept": "application/json"}
+        self._headers = {"Accept-Encoding": "gzip", "Accept": "application/json"}
         self._headers.update(headers or {})
         self._secrets = secret_forms(secrets)
         self._describe = describe
@@ -221,7 +221,7 @@ class Http:
     ) -> Download:
         """Open a file, asked for without credentials. Each 64 KiB has the deadline; past `max_bytes` it raises."""
         self.gate.check(url)
-        headers = {"User-Agent": self._headers["User-Agent"], "Accept-Encoding": "identity"}
+        headers = {"User-Agent": user_agent(), "Accept-Encoding": "identity"}
         request = requests.Request("GET", url, headers=headers).prepare()
         with ExitStack() as stack:
             call = _Call(self, self.deadline_s)
@@ -268,7 +268,8 @@ class Http:
             raise Unauthorized(
                 f"The credentials of this {self.provider} account hold characters that cannot be sent. Enter them anew."
             )
-        return requests.Request(method, url, headers=self._headers, params=params, json=json).prepare()
+        headers = {"User-Agent": user_agent(), **self._headers}
+        return requests.Request(method, url, headers=headers, params=params, json=json).prepare()
 
     def _once(self, call: _Call, request: requests.PreparedRequest, max_bytes: int, *, write: bool) -> Answer:
         try:
