@@ -16,6 +16,7 @@ from runs import guards
 from runs.choices import IntentKind, IntentOutcome, RunStatus
 from runs.fields import CredentialsUnusable
 from runs.models import Account, ControlIntent, LoadTest, Run
+from runs.provider_calls import counted_calls
 from runs.services import SERVICES, service_for
 from runs.services.base import CheckStep, Download, RunService, ServiceError, StartWish, UnexpectedAnswer
 from runs.sync import link_run, request_sync
@@ -138,6 +139,11 @@ def _same_press(first: ControlIntent, user: User, kind: IntentKind) -> ControlIn
 
 def _send_steps(intent: ControlIntent, steps: tuple[str, ...]) -> ControlIntent:
     """Send the given steps in order, each once; stop at the first that is not answered with success."""
+    with counted_calls(intent.account):
+        return _send_each(intent, steps)
+
+
+def _send_each(intent: ControlIntent, steps: tuple[str, ...]) -> ControlIntent:
     try:
         service = _service(intent.account)
     except CredentialsUnusable as problem:
@@ -277,6 +283,11 @@ def _why_not_stoppable(run: Run) -> str:
 
 
 def _send_stop(intent: ControlIntent, run: Run) -> ControlIntent:
+    with counted_calls(intent.account):
+        return _ask_to_stop(intent, run)
+
+
+def _ask_to_stop(intent: ControlIntent, run: Run) -> ControlIntent:
     try:
         service = _service(intent.account)
     except CredentialsUnusable as problem:
@@ -320,7 +331,8 @@ def fetch_archive(*, user: User, run: Run) -> Download:
     if not user.has_perm("runs.view_run"):
         raise NotAllowed("Downloading results takes the viewer role. Ask an admin for it.")
     try:
-        return _service(run.account).open_archive(run.external_id)
+        with counted_calls(run.account):
+            return _service(run.account).open_archive(run.external_id)
     except CredentialsUnusable as problem:
         raise NotAllowed(str(problem)) from None
 

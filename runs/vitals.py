@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from django.db.models import Max, Min
 from django.utils import timezone
 
 from runs.models import Account, SyncState, Worker
@@ -13,15 +14,18 @@ WAITING_TOO_LONG = timedelta(minutes=10)
 
 
 def last_worker_seen() -> datetime | None:
-    """When any worker last gave a sign of life; None when none ever did."""
+    """When any worker last gave a sign of life; None when none is there."""
     return Worker.objects.order_by("-seen_at").values_list("seen_at", flat=True).first()
 
 
 def silent_since() -> datetime | None:
     """Since when nothing is synced because no worker lives; None while one does, or while there is nothing to sync."""
     since = last_worker_seen()
-    if since is None:
-        since = Account.objects.syncable().order_by("created_at").values_list("created_at", flat=True).first()
+    if since is None:  # one that ended in order leaves no row: what it brought in is its last sign
+        found = Account.objects.syncable().aggregate(
+            added=Min("created_at"), good=Max("sync__last_good_at"), bad=Max("sync__error_at")
+        )
+        since = max(filter(None, found.values()), default=None)
     return since if since and timezone.now() - since > SILENT_AFTER else None
 
 

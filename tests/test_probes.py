@@ -127,10 +127,10 @@ def test_a_worker_not_seen_for_two_minutes_makes_it_not_ready(client):
 
 
 @pytest.mark.django_db
-def test_before_the_first_worker_it_is_not_ready(client):
+def test_without_any_worker_it_is_not_ready(client):
     status, checks = readiness(client)
     assert status == 503
-    assert checks["engine"]["says"].startswith("No worker has been seen yet.")
+    assert checks["engine"]["says"].startswith("No worker is there. Start one")
 
 
 @pytest.mark.django_db
@@ -230,6 +230,16 @@ def test_an_account_that_no_worker_has_ever_looked_at_is_said_after_two_minutes(
     assert SAYS_SO not in text_of(viewer.get("/runs/"))
     Account.objects.filter(pk=account.pk).update(created_at=ago(minutes=3))
     assert SAYS_SO in text_of(viewer.get("/runs/"))
+
+
+def test_after_the_last_worker_ended_in_order_the_last_sync_is_its_last_sign(viewer):
+    account = make_account()
+    Account.objects.filter(pk=account.pk).update(created_at=ago(days=9))
+    state = due(account, last_good_at=ago(seconds=90))
+    assert SAYS_SO not in text_of(viewer.get("/runs/"))
+    SyncState.objects.filter(pk=state.pk).update(last_good_at=ago(minutes=5), error_at=ago(minutes=4))
+    since = SyncState.objects.get().error_at
+    assert f'datetime="{since.isoformat()}"' in viewer.get("/runs/").content.decode()
 
 
 def test_somebody_who_is_not_signed_in_reads_nothing_about_it(client, db):

@@ -16,6 +16,7 @@ from runs.accounts import AccountProblem
 from runs.fields import CredentialsUnusable
 from runs.health import Health, health_of
 from runs.models import Account, DayResult
+from runs.provider_calls import counted_calls
 from runs.services import SERVICES
 from runs.services.base import CheckStep, ServiceError
 from runs.sync import request_sync
@@ -134,7 +135,8 @@ def account_test(request: HttpRequest, slug: str) -> HttpResponse:
     """Try the address and credentials as they are in the form, without storing anything."""
     account = get_object_or_404(Account, slug=slug)
     form = AccountForm(request.POST, provider=account.provider, instance=account)
-    steps = _tested(form) if form.is_valid() else []
+    with counted_calls(account):
+        steps = _tested(form) if form.is_valid() else []
     if request.htmx.target == "connection-test":
         return render(request, "accounts/_connection_test.html", {"form": form, "steps": steps, "tested": True})
     return _account_page(request, account, form, steps=steps, tested=True)

@@ -74,7 +74,7 @@ def _migrations() -> tuple[bool, str]:
 def _engine() -> tuple[bool, str]:
     seen = last_worker_seen()
     if seen is None:
-        return False, f"No worker has been seen yet. {START_A_WORKER}"
+        return False, f"No worker is there. {START_A_WORKER}"
     age = timezone.now() - seen
     if age > SILENT_AFTER:
         return False, f"No worker has been seen for {age.total_seconds():.0f} s. {START_A_WORKER}"

@@ -23,7 +23,7 @@ from requests.adapters import HTTPAdapter
 from .addresses import AddressRefused, Gate, Origin, open_socket, same_origin
 from .answers import clean_text, date_of, parse_json, parse_time
 from .base import Download, ServiceError, Unauthorized, Unavailable, UnexpectedAnswer
-from .calls import VERSION, user_agent
+from .calls import VERSION, counted, user_agent
 from .failures import Passing, failure, secret_forms
 
 __all__ = ["VERSION", "Answer", "Http", "clean_text", "parse_time"]
@@ -216,6 +216,7 @@ class Http:
         request = self._request(method, self._url(path), params, json)
         return self._once(_Call(self, self.deadline_s), request, self.max_bytes, write=True)
 
+    @counted
     def download(
         self, url: str, *, filename: str, content_type: str = "application/octet-stream", max_bytes: int = 2**30
     ) -> Download:
@@ -271,6 +272,7 @@ class Http:
         headers = {"User-Agent": user_agent(), **self._headers}
         return requests.Request(method, url, headers=headers, params=params, json=json).prepare()
 
+    @counted
     def _once(self, call: _Call, request: requests.PreparedRequest, max_bytes: int, *, write: bool) -> Answer:
         try:
             response = self._open(call, request, write=write)

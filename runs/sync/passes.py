@@ -18,6 +18,7 @@ from django.utils import timezone
 from runs.choices import LIVE, RunStatus
 from runs.fields import CredentialsUnusable
 from runs.models import Account, Run, SyncState
+from runs.provider_calls import counted_calls
 from runs.services import service_for
 from runs.services.base import BadRow, RemoteRun, RunPage, RunService, ServiceError, Unauthorized, Unavailable
 
@@ -89,20 +90,21 @@ def sync_account(
     if lease is None:
         return PassReport(busy=True)
     turn = _Turn(account, lease, details_budget, turn_s, report or (lambda phase, so_far: None), should_stop)
-    try:
-        options = {"before_call": turn.before_call, **turn.probing(), **options}
-        turn.run(service_for(account.provider, account.base_url, account.open_credentials(), **options), full)
-    except LeaseLost:
-        log.warning("The sync of %s stopped: another worker took it over.", account.slug)
-    except Stopping:
-        lease.release(due_at=timezone.now())
-    except (ServiceError, CredentialsUnusable) as problem:
-        turn.failed(problem)
-    except (OperationalError, InterfaceError):
-        raise  # the database is away or full: nothing can be noted, and the lease ends by itself
-    except Exception:
-        turn.broke()
-        raise
+    with counted_calls(account):
+        try:
+            options = {"before_call": turn.before_call, **turn.probing(), **options}
+            turn.run(service_for(account.provider, account.base_url, account.open_credentials(), **options), full)
+        except LeaseLost:
+            log.warning("The sync of %s stopped: another worker took it over.", account.slug)
+        except Stopping:
+            lease.release(due_at=timezone.now())
+        except (ServiceError, CredentialsUnusable) as problem:
+            turn.failed(problem)
+        except (OperationalError, InterfaceError):
+            raise  # the database is away or full: nothing can be noted, and the lease ends by itself
+        except Exception:
+            turn.broke()
+            raise
     return turn.so_far
 
 
