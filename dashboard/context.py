@@ -8,8 +8,9 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
+from dashboard.data_age import AccountAge, DataAge
 from dashboard.models import Preference
-from runs.health import Health, health_of
+from runs.health import health_of
 from runs.models import Account, Run
 from runs.vitals import silent_since
 
@@ -33,9 +34,11 @@ class Navigation:
         return Run.objects.live().order_by()[:MOST_SHOWN].count()
 
     @cached_property
-    def _health(self) -> list[Health]:
+    def data(self) -> DataAge:
+        """How old the data of every account are; one query."""
         now = timezone.now()
-        return [health_of(account, now) for account in Account.objects.syncable().select_related("sync")]
+        accounts = Account.objects.syncable().select_related("sync")
+        return DataAge([AccountAge(account, health_of(account, now)) for account in accounts], now)
 
     @cached_property
     def no_worker_since(self) -> datetime | None:
@@ -44,15 +47,15 @@ class Navigation:
 
     @property
     def accounts(self) -> int:
-        return len(self._health)
+        return len(self.data.lines)
 
     @property
     def accounts_well(self) -> int:
-        return sum(not health.is_bad for health in self._health)
+        return sum(not line.health.is_bad for line in self.data.lines)
 
     @property
     def accounts_failing(self) -> int:
-        return sum(health.kind == "failing" for health in self._health)
+        return sum(line.health.kind == "failing" for line in self.data.lines)
 
 
 def viewer(request: HttpRequest) -> dict[str, object]:

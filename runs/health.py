@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from runs.choices import SyncInterval
 from runs.models import Account, SyncState
 
 # This much silence beyond the account's own interval is worth a look.
@@ -36,5 +37,8 @@ def health_of(account: Account, now: datetime) -> Health:
     if state.last_good_at is None:
         return Health("late", "Not synced yet")
     if now - state.last_good_at > LATE_AFTER + timedelta(seconds=account.sync_interval_s):
-        return Health("late", "Late")
+        often = (
+            SyncInterval(account.sync_interval_s).label if account.sync_interval_s in SyncInterval.values else "often"
+        )
+        return Health("late", "Late", f"It is to be synced {often}, and was not.")
     return Health("ok", "In sync")

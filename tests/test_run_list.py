@@ -339,7 +339,7 @@ def test_a_failing_account_says_why_and_as_of_when(client, account, load_test):
     account.sync.save()
     client.force_login(make_user("viewer"))
     html = page(client)
-    assert "Grafana Cloud k6 refused the token (401). Enter a new one. Runs shown are from" in words(html)
+    assert "Grafana Cloud k6 refused the token (401). Enter a new one. What you see of it is from" in words(html)
     assert f'id="run-{run.pk}"' in html
 
 

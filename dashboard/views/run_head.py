@@ -18,6 +18,7 @@ from runs import actions, run_details
 from runs.choices import RunResult, RunStatus
 from runs.comparison import Reference, judged_before, largest_new_error, previous_comparable, runs_before
 from runs.criteria import three_digits
+from runs.health import health_of
 from runs.life import Phase, life_of, typical
 from runs.models import Run, RunError, RunThreshold
 from runs.services import SERVICES
@@ -163,8 +164,11 @@ class Head:
         """Why what is shown may be old, as a sentence; "" while the account's sync is well."""
         if not self.run.account.enabled:
             return f"{self.run.account.name} is switched off: nothing is read from {self.provider}."
-        state = getattr(self.run.account, "sync", None)
-        return state.error if state else ""
+        if not hasattr(self.run.account, "sync"):
+            return ""
+        health = health_of(self.run.account, self.now)
+        # What has ended was read for good: a sync that is only late takes nothing from it.
+        return health.sentence if health.kind == "failing" or (health.is_bad and self.run.is_live) else ""
 
     @property
     def details_missing(self) -> str:

@@ -24,7 +24,6 @@ from dashboard.run_views import Chosen, choose, tabs
 from dashboard.seen import seen_by
 from dashboard.words import ended_sentence, failing_sentence
 from runs.export import FORMATS, exported
-from runs.health import health_of
 from runs.listing import COUNT_CAP, PAGE_SIZE, BadCursor, Order, Wanted, run_page, runs_matching
 from runs.models import Account, Run
 
@@ -56,7 +55,7 @@ def run_list(request: HttpRequest) -> HttpResponse:
         # Without the blanks a form sends: the same address a link would have.
         response["HX-Push-Url"] = address.url
         return response
-    context |= _around()
+    context["accounts"] = Account.objects.exists()
     return render(request, "runs/run_list.html", context)
 
 
@@ -139,17 +138,6 @@ def _views(request: HttpRequest, chosen: Chosen) -> dict[str, object]:
         "view_problem": chosen.problem,
         "own_view": bool(chosen.view) and chosen.view.is_of(request.user),
         "opens_with": preference_of(request).default_view,
-    }
-
-
-def _around() -> dict[str, object]:
-    """What stands around the table and is not swapped with it: what is wrong with an account."""
-    now = timezone.now()
-    accounts = list(Account.objects.select_related("sync"))
-    healths = [(account, health_of(account, now)) for account in accounts]
-    return {
-        "accounts": accounts,
-        "troubles": [(account, health) for account, health in healths if health.kind == "failing"],
     }
 
 
