@@ -271,7 +271,7 @@ def _rabbitmq_server() -> str:
 
 
 def needed(server: Callable[[], Postgres | RabbitMQ]) -> Postgres | RabbitMQ:
-    """For tests: `with needed(postgres) as server`. Without its programs they are skipped; where CI is set they fail."""
+    """For tests: `with needed(postgres) as server`. Without its programs they are skipped, or fail where CI is set."""
     try:
         return server()
     except NotInstalled as error:
