@@ -147,3 +147,13 @@ def test_live_runs_are_asked_for_between_slices_of_the_history(account, fake):
     turn(account)
     wait = state_of(account).due_at - timezone.now()
     assert wait < timedelta(seconds=6)
+
+
+def test_the_runs_of_a_provider_whose_clock_is_behind_ours_are_looked_for_further_back(account, fake, monkeypatch):
+    sync_account(account)
+    fake.has(remote("10", created_at=timezone.now() - timedelta(hours=3)))  # made just now, by its clock
+    sync_account(account)
+    assert "10" not in held()
+    monkeypatch.setattr(fake, "clock_behind", lambda: timedelta(hours=3), raising=False)
+    sync_account(account)
+    assert "10" in held()

@@ -189,9 +189,10 @@ class _Turn:
         if full or (cursor is None and self.turn_s is None and not self.state.history):
             since = None
         elif cursor is None:
-            since = began - FIRST_LOOK
+            since = began - FIRST_LOOK - service.clock_behind()
         else:
-            since = cursor - timedelta(seconds=service.overlap_s)
+            # The cursor is our time; what the provider dates by a clock behind ours is looked for further back.
+            since = cursor - timedelta(seconds=service.overlap_s) - service.clock_behind()
         return {"began": began.isoformat(), "since": since and since.isoformat(), "service": {}}
 
     def _read_pages(self, service: RunService, column: str, place: dict[str, Any], since: datetime | None) -> bool:
