@@ -8,11 +8,12 @@ BIN := .venv/bin
 WORKERS ?= 2
 ARGS ?=
 
-.PHONY: help demo run test scale trust lighthouse lint format api-coverage requirements vendor
+.PHONY: help demo run test test-postgres scale trust lighthouse lint format api-coverage requirements vendor
 help:
 	@echo "make demo          the dashboard over stand-in providers, with people to sign in as"
 	@echo "make run           the dashboard for real accounts (then: manage.py create_admin)"
 	@echo "make test          every test, browser tests included; ARGS=… goes to pytest"
+	@echo "make test-postgres the same on a PostgreSQL of its own (apt-get install postgresql); ARGS=… goes to pytest"
 	@echo "make scale         20,000 runs synced and compared with the sandbox's truth; takes many minutes"
 	@echo "make trust         faults, kill -9, 500 presses, an hour's soak, restore: prints a table each; takes hours (ARGS=\"-k faults\")"
 	@echo "make lighthouse    Lighthouse's scores of sign-in, run list and run page on a phone (needs npm)"
@@ -29,6 +30,9 @@ run: .venv/.installed
 
 test: .venv/.installed-dev
 	@chromium="$$(.ci/chromium)" && CHROMIUM="$$chromium" $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+
+test-postgres: .venv/.installed-dev
+	@$(BIN)/python -m tests.servers postgres -- $(MAKE) test
 
 scale: .venv/.installed-dev
 	$(BIN)/python -m pytest -m scale -n $(WORKERS) -rP $(ARGS)

@@ -5,6 +5,7 @@ import os
 import secrets
 import tempfile
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -32,6 +33,15 @@ def one_of(name: str, text: str, *words: str) -> str:
     if text in words:
         return text
     raise ImproperlyConfigured(f"{name} is “{text}”. It may be {' or '.join(words)}: {name}={words[0]}")
+
+
+def require_psycopg() -> None:
+    """ImproperlyConfigured with a sentence where PostgreSQL's driver is not installed."""
+    if find_spec("psycopg") is None:
+        raise ImproperlyConfigured(
+            "DATABASE_URL names a PostgreSQL database, and its driver is not installed: "
+            ".venv/bin/pip install --require-hashes -r requirements-scale.txt"
+        )
 
 
 def kept(path: Path, make: Callable[[], str]) -> str:

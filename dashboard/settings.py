@@ -25,6 +25,15 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON",
     }
+elif DATABASES["default"]["ENGINE"].endswith("postgresql"):
+    keys.require_psycopg()
+    DATABASES["default"]["OPTIONS"] = {
+        # A server that is gone is an error within seconds, not when the system gives the connection up.
+        "connect_timeout": 5,
+        "tcp_user_timeout": 20_000,
+        # Locks are waited for as long as SQLite's; a process that hangs in a transaction does not hold them for ever.
+        "options": "-c lock_timeout=20s -c idle_in_transaction_session_timeout=60s",
+    } | DATABASES["default"].get("OPTIONS", {})
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Workers ---------------------------------------------------------------------------------------------------------

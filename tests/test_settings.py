@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.db import connection
 from django.test import Client
 
 from dashboard import keys
@@ -201,10 +202,28 @@ def test_sqlite_waits_for_the_write_lock_instead_of_failing(tmp_path):
     assert options["timeout"] == 20
 
 
+def test_postgres_is_given_up_in_seconds_and_holds_no_lock_for_ever(tmp_path):
+    url = "postgres://plimsoll:secret@db.internal/plimsoll?sslmode=require&connect_timeout=9"
+    database = settings_of(tmp_path, "DATABASES", DATABASE_URL=url)["DATABASES"]["default"]
+    assert (database["CONN_MAX_AGE"], database["CONN_HEALTH_CHECKS"]) == (60, True)
+    assert database["OPTIONS"] == {
+        "sslmode": "require",
+        "connect_timeout": 9,  # the address has the last word
+        "tcp_user_timeout": 20_000,
+        "options": "-c lock_timeout=20s -c idle_in_transaction_session_timeout=60s",
+    }
+
+
+def test_postgres_without_its_driver_says_what_to_install(monkeypatch):
+    keys.require_psycopg()
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(ImproperlyConfigured, match=r"pip install --require-hashes -r requirements-scale\.txt"):
+        keys.require_psycopg()
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="others always do")
 @pytest.mark.django_db
 def test_sqlite_keeps_its_foreign_keys():
-    from django.db import connection
-
     with connection.cursor() as cursor:
         assert cursor.execute("PRAGMA foreign_keys").fetchone() == (1,)
 

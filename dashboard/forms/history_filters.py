@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any
 
 from django import forms
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from runs.history import RANGES, Span
 from runs.history_rows import load_tests_like
@@ -12,7 +12,7 @@ from runs.models import Account, LoadTest
 from runs.services import PROVIDER_CHOICES
 
 DEFAULT_DAYS = 28
-SORTS = {"name": ("name", "id"), "-last_run": ("-last_run_at", "name", "id")}
+SORTS = {"name": ("name", "id"), "-last_run": (F("last_run_at").desc(nulls_last=True), "name", "id")}
 
 
 class LoadTestFilterForm(forms.Form):

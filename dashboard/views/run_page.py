@@ -136,10 +136,9 @@ def run_config(request: HttpRequest, pk: int) -> HttpResponse:
     head = head_of(find_run(pk), request, "config")
     service = SERVICES.get(head.run.account.provider)
     fields = {field.key: field for field in service.start_fields} if service else {}
-    values = [
-        (fields[key].label if key in fields else key, "" if key in fields and fields[key].secret else value)
-        for key, value in head.run.start_values.items()
-    ]
+    given = head.run.start_values  # not every database keeps the order in which they came
+    values = [(field.label, "" if field.secret else given[key]) for key, field in fields.items() if key in given]
+    values += [(key, given[key]) for key in sorted(given) if key not in fields]
     return _tab(request, head, values=values)
 
 
@@ -159,7 +158,7 @@ def run_activity(request: HttpRequest, pk: int) -> HttpResponse:
 def run_raw(request: HttpRequest, pk: int) -> HttpResponse:
     head = head_of(find_run(pk), request, "raw")
     stored = getattr(head.run, "payload", None)
-    text = json.dumps(stored.payload, indent=2, ensure_ascii=False) if stored else ""
+    text = json.dumps(stored.payload, indent=2, ensure_ascii=False, sort_keys=True) if stored else ""
     return _tab(request, head, text=text)
 
 

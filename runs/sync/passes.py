@@ -247,7 +247,7 @@ class _Turn:
         unseen: dict[str, list[Run]] = {}
         odd = Q(status=RunStatus.UNKNOWN, created_at__gte=pass_began - UNKNOWN_WATCHED)
         unended = self.account.runs.filter(Q(status__in=LIVE) | odd, synced_at__lt=pass_began, gone_at=None)
-        for run in unended.select_related("load_test"):
+        for run in unended.select_related("load_test").order_by("external_id"):
             unseen.setdefault(run.load_test.external_id, []).append(run)
         for test, runs in unseen.items():
             told = service.get_runs([run.external_id for run in runs], test)
