@@ -118,11 +118,10 @@ def _key_of(intent: dict[str, Any]) -> str:
     return intent["test_external_id"] if "k6-legacy" in intent["account"] else intent["test"]
 
 
-def stuck_leases(stage: Stage) -> list[str]:
-    """Accounts whose lease ran out and was neither given back nor taken by another."""
-    accounts = stage.hand.ask("look")["accounts"]
+def stuck_leases(seen: dict[str, Any]) -> list[str]:
+    """Accounts (as the hand saw them) whose lease ran out and was neither given back nor taken by another."""
     return [
-        f"{slug} is held by {state['owner']}, whose time was over {state['lease_over']:.0f} s ago"
-        for slug, state in accounts.items()
+        f"the lease of {slug} ran out with {state['owner']}"
+        for slug, state in seen["accounts"].items()
         if (state["lease_over"] or -1) > 5
     ]

@@ -7,6 +7,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import django
 
@@ -22,8 +23,9 @@ from django.db.models import Count, Q  # noqa: E402
 from django.db.models.functions import TruncDate  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
+from runs.actions import start_run  # noqa: E402
 from runs.choices import LIVE, IntentOutcome, RunResult  # noqa: E402
-from runs.models import Account, ControlIntent, DayResult, Run, StatusEvent, SyncState  # noqa: E402
+from runs.models import Account, ControlIntent, DayResult, LoadTest, Run, StatusEvent, SyncState  # noqa: E402
 
 PERSON = "ada"
 
@@ -59,6 +61,15 @@ def cookie() -> list[str]:
     return [settings.SESSION_COOKIE_NAME, session.session_key]
 
 
+def press() -> str:
+    """Press Start for the first test that can be started by its id alone; how the intent stands."""
+    test = LoadTest.objects.filter(account__provider="k6-legacy").order_by("pk").first()
+    user = User.objects.get(username=PERSON)
+    return start_run(
+        user=user, account=test.account, load_test=test, values={}, reason="a trial", token=uuid4()
+    ).outcome
+
+
 def progress() -> dict[str, int]:
     """How many runs are here, and how many of them wait for their details."""
     return {"runs": Run.objects.count(), "waiting": Run.objects.without_details().count()}
@@ -84,7 +95,7 @@ def look() -> dict[str, Any]:
     open_ones = ControlIntent.objects.unsettled().exclude(outcome=IntentOutcome.CREATED)
     return {
         **progress(), "accounts": accounts, "intents": dict(outcomes),
-        "open_intents": [age(when) for when in open_ones.values_list("created_at", flat=True)],
+        "open_intents": [(slug, age(when)) for slug, when in open_ones.values_list("account__slug", "created_at")],
         "live": {
             slug: list(live.filter(account__slug=slug).values_list("external_id", flat=True)) for slug in accounts
         },
@@ -129,6 +140,8 @@ def oddities() -> list[str]:
     doubled = Run.objects.values("account", "external_id").annotate(n=Count("pk")).filter(n__gt=1).count()
     if doubled:
         found.append(f"{doubled} runs are here twice")
+    if halves := Run.objects.filter(payload=None).count():
+        found.append(f"{halves} runs are here without what the provider said of them")
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
             [[verdict]] = cursor.execute("PRAGMA integrity_check").fetchall()

@@ -26,6 +26,7 @@ class Size:
     deadly: float = 0.5
     limit_s: float = 1500
     tests: int = 48
+    blows: int = 0
 
 
 @dataclass
@@ -47,11 +48,13 @@ def start_workers(on: Stage, number: int) -> None:
         (on.celery_worker if "CELERY_BROKER_URL" in on.env else on.worker)()
 
 
-def targets(on: Stage, sandbox: Sandbox, slugs: list[str], number: int, dice: random.Random) -> list[tuple[str, str]]:
+def targets(
+    on: Stage, sandbox: Sandbox, slugs: list[str], number: int, dice: random.Random, word: str = "trial"
+) -> list[tuple[str, str]]:
     """So many different tests to start, half at each provider, over all accounts."""
     k6 = sorted({run["test_external_id"] for run in sandbox.truth() if run["provider"] == "k6-legacy"})
     dice.shuffle(k6)
-    names = [f"trial {n}" for n in range(number - number // 2)]
+    names = [f"{word} {n}" for n in range(number - number // 2)]
     by_provider = {"k6-legacy": k6[: number // 2], "vsts": names}
     return [
         (accounts[n % len(accounts)], test)
@@ -61,8 +64,11 @@ def targets(on: Stage, sandbox: Sandbox, slugs: list[str], number: int, dice: ra
     ]
 
 
-def kill_trial(title: str, home: Path, size: Size, midway: Callable[[], None] | None = None, **env: str) -> None:
-    """Sync while workers are killed and people press Start; `midway` happens once half of the work is done."""
+def kill_trial(title: str, home: Path, size: Size, blow: Callable[[], None] | None = None, **env: str) -> None:
+    """Sync while workers are killed and people press Start; `blow` is struck `size.blows` times, spread over the work.
+
+    Prints what it measured; AssertionError with every sentence about what is not as it must be.
+    """
     dice, report, began = dice_of(title), Report(), time.monotonic()
     with stage(home, **env) as on:
         sandbox = on.sandbox(runs=size.runs // size.per_provider, tests=size.tests)
@@ -72,7 +78,7 @@ def kill_trial(title: str, home: Path, size: Size, midway: Callable[[], None] | 
         person = Person(on, presses)
         killer = Killer(on, dice, kills=size.kills, work=size.runs, pauses=size.pauses)
         start_workers(on, size.workers)
-        _play(on, sandbox, killer, person, size, midway)
+        _play(on, sandbox, killer, person, size, blow)
         report("seconds until all was here, kills and presses through", time.monotonic() - began)
         calm = _calm_down(on, killer.last_kill)
         report("seconds from the last kill until every account was synced anew", calm)
@@ -80,31 +86,39 @@ def kill_trial(title: str, home: Path, size: Size, midway: Callable[[], None] | 
         sandbox.post("freeze", {"frozen": True})
         report("seconds from the stop of the clock until all was equal", wait_for_the_truth(on, 120))
         _tell(report, on, sandbox, killer, person)
-        wrong = wrong_presses(on, presses, before) + stuck_leases(on) + on.hand.ask("oddities")
+        wrong = wrong_presses(on, presses, before) + stuck_leases(on.hand.ask("look")) + on.hand.ask("oddities")
     report("seconds in all", time.monotonic() - began)
     report.show(title)
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
 
 
 def _play(
-    on: Stage, sandbox: Sandbox, killer: Killer, person: Person, size: Size, midway: Callable[[], None] | None
+    on: Stage, sandbox: Sandbox, killer: Killer, person: Person, size: Size, blow: Callable[[], None] | None
 ) -> None:
-    ledger_due = 0.0
+    ledger_due, struck = 0.0, 0
 
     def scene() -> bool:
-        nonlocal ledger_due, midway
+        nonlocal ledger_due, struck
         so_far = on.hand.ask("progress")
         # A row in the list is soon there; most of the work is what hangs below it.
         done = 0.1 * so_far["runs"] + 0.9 * (so_far["runs"] - so_far["waiting"])
-        if midway and done > size.runs / 2:
-            midway()
-            midway = None
+        if struck < size.blows and done > size.runs * (struck + 1) / (size.blows + 1):
+            blow()
+            struck += 1
         killer.act(done)
         person.act()
+        for worker in on.workers:
+            assert worker.alive, f"A worker ended by itself:\n{worker.said()[-3000:]}"
         if time.monotonic() > ledger_due:
             sandbox.read_ledger()
             ledger_due = time.monotonic() + 20
-        return killer.through and person.through and so_far["runs"] >= size.runs and not so_far["waiting"]
+        return (
+            struck == size.blows
+            and killer.through
+            and person.through
+            and so_far["runs"] >= size.runs
+            and not so_far["waiting"]
+        )
 
     wait_for("the sync to be through", scene, size.limit_s)
 

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ import django
 django.setup()
 
 from django.contrib.auth.models import User  # noqa: E402
-from django.db import close_old_connections  # noqa: E402
+from django.db import InterfaceError, OperationalError, close_old_connections  # noqa: E402
 
 from runs.actions import NotAllowed, start_run, stop_run  # noqa: E402
 from runs.models import Account, ControlIntent, LoadTest, Run  # noqa: E402
@@ -85,6 +86,16 @@ def carry_out(press: dict[str, Any], marks: Path) -> bool:
     return True
 
 
+def _tried(do: Callable[..., bool], *given: Any) -> bool:
+    """Whether it is through; it is not while the database is away."""
+    close_old_connections()
+    try:
+        return do(*given)
+    except (OperationalError, InterfaceError) as problem:
+        print(f"{type(problem).__name__}: {problem}", flush=True)
+        return False
+
+
 def main(plan: Path, done: Path) -> None:
     done.touch()
     through = set(done.read_text().split())
@@ -97,8 +108,7 @@ def main(plan: Path, done: Path) -> None:
         for at, what, press in sorted(waiting, key=lambda entry: entry[0]):
             if at > now:
                 break
-            close_old_connections()
-            if carry_out(press, done.parent) if what == "start" else press_stop(press):
+            if _tried(carry_out, press, done.parent) if what == "start" else _tried(press_stop, press):
                 waiting.remove((at, what, press))
                 with done.open("a") as file:
                     file.write(f"{what}-{press['token']}\n")
