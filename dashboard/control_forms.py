@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 
+from runs.guards import Guards
 from runs.services.base import Field, RunService
 
 OPEN_AGAIN = {"required": "Open this dialog again.", "invalid": "Open this dialog again."}
@@ -29,11 +30,62 @@ class StopForm(TokenForm):
         super().__init__(data, auto_id="stop_%s")
 
 
-class StartForm(TokenForm):
+class GuardFields(forms.Form):
+    """What the guard rails ask for: the name of a protected target, and why an admin starts in a freeze window.
+
+    Whether it is the right name, and whether a reason is needed, is decided when the button is pressed.
+    """
+
+    def ask(self, guards: Guards, may_override: bool, typed: Mapping[str, str] | None = None) -> None:
+        """Add the fields; where something that cannot be lifted stands against the start there is no point in them."""
+        held = {"class": "form-control", "autocomplete": "off", "required": True}
+        if guards.needs_name():
+            self.fields["target_name"] = forms.CharField(
+                required=False, max_length=200, label=f"Type {guards.target} to confirm",
+                help_text="It is protected. Capitals do not matter.", widget=forms.TextInput(attrs=dict(held)),
+            )  # fmt: skip
+        if guards.frozen and may_override:
+            self.fields["override_reason"] = forms.CharField(
+                required=False, max_length=500, label="Start all the same, because…",
+                help_text="Kept with the run, and shown to everybody.", widget=forms.TextInput(attrs=dict(held)),
+            )  # fmt: skip
+        for name in ("target_name", "override_reason"):
+            if name in self.fields:
+                self.fields[name].initial = (typed or {}).get(name, "")
+
+    @property
+    def guard_fields(self) -> list[forms.BoundField]:
+        return [self[name] for name in ("override_reason", "target_name") if name in self.fields]
+
+    def guard_values(self) -> dict[str, str]:
+        """For `actions.start_run` and `queue_created`; only after `is_valid()`."""
+        return {bound.name: self.cleaned_data[bound.name] for bound in self.guard_fields}
+
+    def refuse(self, sentence: str, field: str) -> bool:
+        """Say it at the field that helps; False when this form has none such."""
+        if field not in self.fields:
+            return False
+        self.add_error(field, sentence)
+        attrs = self.fields[field].widget.attrs
+        attrs |= {"aria-invalid": "true", "aria-describedby": f"{self[field].auto_id}_error"}
+        return True
+
+
+class QueueForm(GuardFields):
+    """What queueing a created run takes: nothing, unless a guard rail asks for something."""
+
+    def __init__(self, data: Mapping[str, Any] | None = None, *, guards: Guards, may_override: bool):
+        super().__init__(data, auto_id="queue_%s", label_suffix="")
+        self.ask(guards, may_override)
+        for bound in self.guard_fields:
+            bound.field.widget.attrs["form"] = "queue-form"  # its button stands below them
+
+
+class StartForm(GuardFields, TokenForm):
     """The settings with which a run is started: one input for each of the service's `start_fields`.
 
     `test_name`: the load test that is started. Where the run's name is the test, that input is then fixed to it.
-    `start_values`: what the inputs hold at first.
+    `start_values`: what the inputs hold at first. What the guard rails ask for is added by `ask`.
     """
 
     def __init__(

@@ -75,7 +75,7 @@ def checked_credentials(provider: str, credentials: Mapping[str, str]) -> dict[s
 
 def create_account(
     *, provider: str, name: str, base_url: str, credentials: Mapping[str, str], by: str, read_only: bool = False,
-    sync_interval_s: int = SyncInterval.MINUTE,
+    sync_interval_s: int = SyncInterval.MINUTE, max_running: int | None = None,
 ) -> Account:  # fmt: skip
     """A new account, due for its first sync. AccountProblem when something is wrong or the name is taken."""
     if provider not in SERVICES:
@@ -85,7 +85,7 @@ def create_account(
         raise AccountProblem("name", "Give it a name of at most 100 characters.")
     account = Account(
         provider=provider, name=name, base_url=checked_base_url(provider, base_url), read_only=read_only,
-        sync_interval_s=sync_interval_s,
+        sync_interval_s=sync_interval_s, max_running=max_running,
     )  # fmt: skip
     if slugify(name) in TAKEN_BY_PAGES:
         account.slug = free_slug(f"{name} account", Account.objects.all())

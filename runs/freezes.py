@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from runs.models import Account, FreezeWindow, Target
 
@@ -22,6 +23,20 @@ class Span:
 
     def holds(self, moment: datetime) -> bool:
         return self.begins <= moment < self.ends
+
+    @property
+    def words(self) -> str:
+        """ "Fri 27 Nov 00:00 to Mon 30 Nov 06:00 CET", in the active zone."""
+        zones = [timezone.localtime(moment).tzname() for moment in (self.begins, self.ends)]
+        begins = local(self.begins)
+        return f"{begins.removesuffix(' ' + zones[0]) if zones[0] == zones[1] else begins} to {local(self.ends)}"
+
+
+def local(moment: datetime) -> str:
+    """ "Mon 30 Nov 06:00 CET" in the active zone, the reader's; with the year where it is not this one."""
+    here = timezone.localtime(moment)
+    year = f" {here.year}" if here.year != timezone.localtime().year else ""
+    return f"{here:%a} {here.day} {here:%b}{year} {here:%H:%M %Z}"
 
 
 def span_now(window: FreezeWindow, now: datetime) -> Span | None:

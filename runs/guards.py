@@ -5,30 +5,34 @@ that are not settled. Whoever decides about a start calls `hold` first, and in t
 of two people who press at once the second then sees the first.
 """
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db.models import Q
-from django.utils import timezone
+from django.db.models import Min, Q
 
 from runs.choices import IntentKind, IntentOutcome, RunStatus
-from runs.freezes import Span, span_next, span_now, windows_of
-from runs.models import Account, ControlIntent, LoadTest, Run, Target
+from runs.freezes import Span, local, span_next, span_now, windows_of
+from runs.models import Account, ControlIntent, LoadTest, Run, SyncState, Target
 from runs.services import SERVICES
 
 # A run that was created and never queued will hardly begin by itself.
 CREATED_COUNTS = timedelta(minutes=10)
 # What we know of a run is said to be old from here on; of runs under way there is news every few seconds.
 OLD_AFTER = timedelta(minutes=2)
+OLD_SYNC = timedelta(minutes=5)  # and that there are no others, from here on
 LOADING = (RunStatus.QUEUED, RunStatus.STARTING, RunStatus.RUNNING, RunStatus.STOPPING)
-NOT_SETTLED = (IntentOutcome.OPEN, IntentOutcome.SENT, IntentOutcome.ACCEPTED)
+# Starts with no run yet, or with one that was created and may be just about to be queued.
+NOT_SETTLED = Q(kind=IntentKind.START, outcome__in=[IntentOutcome.OPEN, IntentOutcome.SENT, IntentOutcome.ACCEPTED]) & (
+    Q(run=None) | Q(run__status=RunStatus.CREATED)
+)
 MOST_NAMED = 3  # in one sentence
 HOW = {
     RunStatus.CREATED: "was created {since} ago",
     RunStatus.QUEUED: "has been queued for {since}",
-    RunStatus.STARTING: "has been starting for {since}",
+    RunStatus.STARTING: "is starting",
     RunStatus.RUNNING: "has been running for {since}",
-    RunStatus.STOPPING: "has been stopping for {since}",
+    RunStatus.STOPPING: "is stopping",
 }
 
 
@@ -56,6 +60,7 @@ class Limit:
     of: Account | Target
     most: int | None
     taken: list[UnderWay]
+    known_at: datetime | None = None  # when the accounts it rests on were last read, where that is too long ago
 
     @property
     def is_full(self) -> bool:
@@ -89,8 +94,18 @@ class Guards:
     next_freeze: Span | None = None
 
     @property
+    def limits(self) -> list[Limit]:
+        """Those a start has to keep."""
+        return [limit for limit in (self.target_limit, self.account_limit) if limit and limit.most is not None]
+
+    @property
     def full(self) -> list[Limit]:
-        return [limit for limit in (self.account_limit, self.target_limit) if limit and limit.is_full]
+        return [limit for limit in self.limits if limit.is_full]
+
+    @property
+    def shown_runs(self) -> list[int]:
+        """Keys of the runs that count against a limit."""
+        return [one.run.pk for limit in self.limits for one in limit.taken if one.run]
 
     def frozen_sentence(self, may_override: bool) -> str:
         """ "" while no window holds. Times are in the zone that is active, the reader's."""
@@ -98,7 +113,8 @@ class Guards:
             return ""
         first, *others = self.frozen
         also = f" ({_and_more(others)})" if others else ""
-        who = "To start all the same, say why." if may_override else "An admin may start all the same, with a reason."
+        asks = may_override and not self.full
+        who = "To start all the same, say why." if asks else "An admin may start all the same, with a reason."
         return f"Freeze window “{first.window}” holds until {local(first.ends)}{also}{_scope(first)}. {who}"
 
     def typed(self, name: str) -> bool:
@@ -138,9 +154,10 @@ def hold(account: Account, load_test: LoadTest | None) -> tuple[Account, LoadTes
 def guards_for(account: Account, load_test: LoadTest | None, now: datetime, but: ControlIntent | None = None) -> Guards:
     """What holds for a start of this load test (None: a new one) on this account; `but` and its run count nowhere."""
     target = load_test.target if load_test else None
-    limits = [Limit(account, account.max_running, under_way(now, account=account, but=but))]
+    limits = [Limit(account, account.max_running, under_way(now, account=account, but=but), _known(now, pk=account.pk))]
     if target is not None:
-        limits.append(Limit(target, target.max_running, under_way(now, target=target, but=but)))
+        known = _known(now, load_tests__target=target)
+        limits.append(Limit(target, target.max_running, under_way(now, target=target, but=but), known))
     windows = list(windows_of(account, target))
     frozen = [span for window in windows if (span := span_now(window, now))]
     coming = [span for window in windows if (span := span_next(window, now))]
@@ -161,16 +178,11 @@ def under_way(
     A run whose load is over (processing) and one that is gone take none.
     """
     where = Q(account=account) if account else Q(load_test__target=target)
-    loading = Q(status__in=LOADING) | Q(status=RunStatus.CREATED, created_at__gt=now - CREATED_COUNTS)
-    runs = list(Run.objects.for_list().filter(where, loading, gone_at=None).order_by("created_at", "id"))
-    # With a run, a start counts as that run; an old created one may be just about to be queued.
-    waiting = Q(run=None) | Q(run__status=RunStatus.CREATED)
-    starts = ControlIntent.objects.filter(where, waiting, kind=IntentKind.START, outcome__in=NOT_SETTLED)
+    runs = list(Run.objects.for_list().filter(where, _loading(now)).order_by("created_at", "id"))
+    starts = ControlIntent.objects.filter(where, NOT_SETTLED).select_related("account", "load_test")
+    # With a run, a start counts as that run.
     counted = {run.pk for run in runs}
-    open_starts = [
-        start for start in starts.select_related("account", "load_test").order_by("created_at")
-        if start.run_id not in counted
-    ]  # fmt: skip
+    open_starts = [start for start in starts.order_by("created_at") if start.run_id not in counted]
     if but is not None:
         runs = [run for run in runs if run.pk != but.run_id]
         open_starts = [start for start in open_starts if start.pk != but.pk]
@@ -179,8 +191,29 @@ def under_way(
     ]
 
 
+def _loading(now: datetime) -> Q:
+    created = Q(status=RunStatus.CREATED, created_at__gt=now - CREATED_COUNTS)
+    return (Q(status__in=LOADING) | created) & Q(gone_at=None)
+
+
+def count_under_way(now: datetime) -> tuple[Counter[int], Counter[int]]:
+    """How many are under way by account and by target, for all of them. Two queries."""
+    runs = Run.objects.filter(_loading(now)).order_by().values_list("pk", "account", "load_test__target")
+    counted = {pk for pk, _, _ in runs}
+    starts = ControlIntent.objects.filter(NOT_SETTLED).order_by().values_list("run", "account", "load_test__target")
+    rows = [*runs, *(start for start in starts if start[0] not in counted)]
+    return Counter(row[1] for row in rows), Counter(row[2] for row in rows if row[2] is not None)
+
+
+def _known(now: datetime, **which: object) -> datetime | None:
+    """When the last read of these accounts was, for the one longest ago; None where all were read lately enough."""
+    accounts = Account.objects.filter(enabled=True, **which)
+    oldest = SyncState.objects.filter(account__in=accounts).aggregate(at=Min("last_good_at"))["at"]
+    return oldest if oldest and now - oldest > OLD_SYNC else None
+
+
 def _about_run(run: Run, now: datetime) -> str:
-    began = run.load_started_at if run.status == RunStatus.RUNNING else None
+    began = {RunStatus.RUNNING: run.load_started_at, RunStatus.QUEUED: run.queued_at}.get(run.status)
     how = HOW[RunStatus(run.status)].format(since=_long(now - (began or run.created_at)))
     by = f"started by {run.requested_by}" if run.requested_by else ""
     age = now - run.synced_at
@@ -194,13 +227,6 @@ def _about_start(start: ControlIntent, now: datetime) -> str:
     what = f"{_label(start.account)} “{start.test_name}”"
     said = f"a start of {what} by {start.user_name}, {since} ago, is not settled yet"
     return said if start.account.enabled else f"{said}, and {start.account} is switched off"
-
-
-def local(moment: datetime) -> str:
-    """ "Mon 30 Nov 06:00 CET" in the active zone; with the year where it is not this one."""
-    here = timezone.localtime(moment)
-    year = f" {here.year}" if here.year != timezone.localtime().year else ""
-    return f"{here:%a} {here.day} {here:%b}{year} {here:%H:%M %Z}"
 
 
 def _scope(span: Span) -> str:

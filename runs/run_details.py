@@ -19,7 +19,7 @@ def runs_with_counts() -> QuerySet[Run]:
     thresholds = RunThreshold.objects.filter(run=OuterRef("pk"))
     return (
         Run.objects.with_failing()
-        .select_related("account__sync", "load_test", "requested_by", "provider_requested_by", "stopped_by")
+        .select_related("account__sync", "load_test__target", "requested_by", "provider_requested_by", "stopped_by")
         .annotate(
             error_total=_aggregate(RunError.objects.filter(run=OuterRef("pk")), Sum("occurrences")),
             error_details=_aggregate(RunError.objects.filter(run=OuterRef("pk")), Count("*")),

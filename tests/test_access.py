@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from dashboard.models import SavedView
 from runs.choices import IntentKind, IntentOutcome
-from runs.models import ControlIntent
+from runs.models import ControlIntent, FreezeWindow, Target
 from tests.rows import make_account, make_run, make_test, make_user
 
 pytestmark = pytest.mark.django_db
@@ -79,6 +79,15 @@ GET = {
     "account_page": ADMINS,
     "account_test": (SIGN_IN, 405, 405, 405),
     "account_sync": (SIGN_IN, 405, 405, 405),
+    "guard_list": ALL,
+    "target_new": ADMINS,
+    "target_page": ALL,
+    "target_delete": ADMINS,
+    "test_target": ADMINS,
+    "freeze_new": ADMINS,
+    "freeze_page": ADMINS,
+    "freeze_delete": ADMINS,
+    "freeze_switch": (SIGN_IN, 405, 405, 405),
     "styleguide": ADMINS,
     "user_list": ADMINS,
     "user_new": ADMINS,
@@ -113,6 +122,14 @@ POST = {
     "account_page": ADMINS,
     "account_test": ADMINS,
     "account_sync": (SIGN_IN, FORBIDDEN, FORBIDDEN, 302),
+    "target_new": ADMINS,
+    "target_page": ADMINS,
+    "target_delete": (SIGN_IN, FORBIDDEN, FORBIDDEN, 302),
+    "test_target": (SIGN_IN, FORBIDDEN, FORBIDDEN, 302),
+    "freeze_new": ADMINS,
+    "freeze_page": ADMINS,
+    "freeze_delete": (SIGN_IN, FORBIDDEN, FORBIDDEN, 302),
+    "freeze_switch": (SIGN_IN, FORBIDDEN, FORBIDDEN, 302),
     "user_new": ADMINS,
     "user_page": ADMINS,
 }
@@ -131,14 +148,19 @@ def arguments() -> dict[str, dict[str, object]]:
     person = make_user("viewer", "somebody")
     lists = ("run_list", "run_rows", "run_export", "run_columns", "run_facet")
     of_run = {name: {"pk": run.pk} for name in GET if name.startswith("run_") and name not in lists}
-    of_test = {name: {"pk": load_test.pk} for name in ("test_page", "test_start")}
+    of_test = {name: {"pk": load_test.pk} for name in ("test_page", "test_start", "test_target")}
     of_account = {name: {"slug": account.slug} for name in GET if name.startswith("account_")}
     of_intent = {name: {"token": intent.token} for name in GET if name.startswith("intent_")}
     view = SavedView.objects.create(owner=person, name="Nightlies", shared=True)
     of_view = {name: {"pk": view.pk} for name in ("view_page", "view_save", "view_delete")}
+    target = Target.objects.create(name="Checkout API")
+    of_target = {name: {"pk": target.pk} for name in ("target_page", "target_delete")}
+    window = FreezeWindow.objects.create(name="Peak", target=target, starts_at=timezone.now(), ends_at=timezone.now())
+    of_freeze = {name: {"pk": window.pk} for name in ("freeze_page", "freeze_delete", "freeze_switch")}
     bare = {"account_list": {}, "account_new": {}, "run_facet": {"key": "status"}}
     others = {"user_page": {"pk": person.pk}, "runs_stopped": {"token": uuid4()}}
-    return of_run | of_test | of_account | of_intent | of_view | bare | others
+    of_guards = of_target | of_freeze
+    return of_run | of_test | of_account | of_intent | of_view | of_guards | bare | others
 
 
 def answers(method: str, name: str, arguments: dict) -> tuple[int, ...]:

@@ -10,7 +10,8 @@ from django.utils import timezone
 from runs import actions
 from runs.actions import NotAllowed
 from runs.choices import IntentKind, IntentOutcome, RunResult, RunStatus
-from runs.guards import guards_for, local
+from runs.freezes import local
+from runs.guards import guards_for
 from runs.models import ControlIntent, FreezeWindow, Person, Target
 from runs.services import SERVICES
 from runs.services.base import Refused, Unavailable

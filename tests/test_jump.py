@@ -73,7 +73,15 @@ def test_an_account_leads_admins_to_its_page_and_others_to_its_runs(viewer, acco
 
 def test_pages_of_admins_are_offered_to_admins_only(viewer):
     assert places(viewer, "users") == {}
-    assert places(viewer, "")["Pages"] == ["/runs/", "/tests/", "/history/", "/views/", "/me/", "/shortcuts/"]
+    assert places(viewer, "")["Pages"] == [
+        "/runs/",
+        "/tests/",
+        "/history/",
+        "/views/",
+        "/guards/",
+        "/me/",
+        "/shortcuts/",
+    ]
     assert places(browser(make_user("admin")), "users") == {"Pages": ["/users/"]}
 
 

@@ -6,7 +6,7 @@ from django import forms
 from django.db import transaction
 from django.db.models import QuerySet
 
-from dashboard.forms.looks import Looks
+from dashboard.forms.looks import Looks, runs_at_once
 from runs.accounts import (
     AccountProblem,
     checked_base_url,
@@ -31,8 +31,9 @@ class AccountForm(Looks, forms.ModelForm):
 
     class Meta:
         model = Account
-        fields = ("name", "base_url", "sync_interval_s", "read_only", "enabled")
+        fields = ("name", "base_url", "sync_interval_s", "max_running", "read_only", "enabled")
 
+    max_running = runs_at_once("Started here or elsewhere. Left empty: as many as the provider allows.")
     base_url = forms.CharField(label="Address", max_length=300, widget=forms.TextInput(attrs={"inputmode": "url"}))
 
     def __init__(self, data: Mapping[str, str] | None = None, *, provider: str, instance: Account | None = None):
@@ -79,6 +80,11 @@ class AccountForm(Looks, forms.ModelForm):
     def clean_sync_interval_s(self) -> int:
         return self.cleaned_data["sync_interval_s"] or self.instance.sync_interval_s
 
+    def clean_max_running(self) -> int | None:
+        """A form that does not ask for it lifts no limit."""
+        asked = self.add_prefix("max_running") in self.data
+        return self.cleaned_data["max_running"] if asked else self.instance.max_running
+
     def clean_base_url(self) -> str:
         try:
             return checked_base_url(self.provider, self.cleaned_data["base_url"])
@@ -116,7 +122,7 @@ class AccountForm(Looks, forms.ModelForm):
             return create_account(
                 provider=self.provider, name=cleaned["name"], base_url=cleaned["base_url"],
                 credentials=self.typed(), by=by, read_only=cleaned["read_only"],
-                sync_interval_s=cleaned["sync_interval_s"],
+                sync_interval_s=cleaned["sync_interval_s"], max_running=cleaned["max_running"],
             )  # fmt: skip
         moved = account.base_url != cleaned["base_url"]
         for key in self.Meta.fields:

@@ -1,6 +1,8 @@
-"""How fields look: Bootstrap's classes, and the ties between a field and its hint and errors."""
+"""How fields look: Bootstrap's classes, the ties between a field and its hint and errors, and a field of two forms."""
 
 from django import forms
+
+AT_ONCE = {"min_value": "At least 1. To let nothing start, add a freeze window.", "invalid": "Enter a whole number."}
 
 
 class Looks:
@@ -26,3 +28,10 @@ class Looks:
                 attrs = self.fields[name].widget.attrs
                 attrs["aria-invalid"] = "true"
                 attrs["aria-describedby"] = f"{self[name].auto_id}_error"
+
+
+def runs_at_once(help_text: str) -> forms.IntegerField:
+    """A limit, or empty for none."""
+    return forms.IntegerField(
+        label="Runs at once", required=False, min_value=1, max_value=1000, help_text=help_text, error_messages=AT_ONCE
+    )

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -16,11 +16,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django_htmx.http import HttpResponseClientRedirect
 
 from dashboard import words
-from dashboard.control_forms import StartForm, StopForm
+from dashboard.control_forms import QueueForm, StartForm, StopForm
 from dashboard.intent_ends import end_of
 from dashboard.permissions import viewers
 from runs import actions
 from runs.choices import IntentKind, IntentOutcome
+from runs.guards import Guards, guards_for
 from runs.health import health_of
 from runs.models import Account, ControlIntent, LoadTest, Run
 from runs.services import SERVICES
@@ -64,19 +65,26 @@ class StartPlan:
         earlier = self.run and self.service.start_fields and self.run.start_values != self.load_test.start_values
         return reverse("test_start", args=[self.load_test.pk]) if earlier else ""
 
-    def form(self, data: dict | None = None, before: ControlIntent | None = None) -> StartForm:
-        """The dialog's form; after a start that did not come off, with what was entered for it."""
+    def guards(self, typed: QueryDict) -> Guards:
+        """What holds for this start now; `typed` may name a load test that exists."""
+        load_test, name = self.load_test, typed.get("name", "").replace("\0", "").strip()
+        if load_test is None and name:
+            load_test = load_tests().filter(account=self.account, name__iexact=name).first()
+        return guards_for(self.account, load_test, timezone.now())
+
+    def form(self, data: QueryDict | None = None, *, values: dict | None = None, reason: str = "") -> StartForm:
+        """The dialog's form; unless there is `data`, with these values and this reason filled in."""
         return StartForm(
             self.service,
             data,
             test_name=self.load_test.name if self.load_test else "",
-            start_values=self.start_values | (before.values if before else {}),
-            reason=before.reason if before else "",
+            start_values=self.start_values | (values or {}),
+            reason=reason,
         )
 
 
 def load_tests() -> QuerySet[LoadTest]:
-    return LoadTest.objects.select_related("account")
+    return LoadTest.objects.select_related("account", "target")
 
 
 @dialog_methods
@@ -107,20 +115,25 @@ def account_start(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _start(request: HttpRequest, plan: StartPlan) -> HttpResponse:
     if request.method != "POST":
-        return _start_dialog(request, plan, plan.form(before=_start_before(request, plan.account)))
+        before = _start_before(request, plan.account)
+        return _start_dialog(request, plan, plan.form(values=before.values, reason=before.reason) if before else None)
     if not request.user.has_perm("runs.control_run"):
         raise PermissionDenied
+    if "look" in request.POST:  # whether the way is free by now; nothing is sent
+        typed = request.POST.dict()
+        return _start_dialog(request, plan, plan.form(values=typed, reason=typed.get("reason", "")))
     form = plan.form(request.POST)
+    form.ask(plan.guards(request.POST), actions.may_override(request.user))
     if not form.is_valid():
         return _start_dialog(request, plan, form)
     entered = form.cleaned_data
     try:
         intent = actions.start_run(
             user=request.user, account=plan.account, load_test=plan.load_test, values=form.values(),
-            reason=entered["reason"], token=entered["token"],
+            reason=entered["reason"], token=entered["token"], **form.guard_values(),
         )  # fmt: skip
-    except actions.NotAllowed as sentence:
-        return _start_dialog(request, plan, form, refusal=str(sentence))
+    except actions.NotAllowed as refusal:
+        return _start_dialog(request, plan, plan.form(request.POST), refusal)
     return _land(request, intent)
 
 
@@ -152,7 +165,15 @@ def dialog(request: HttpRequest, template: str, context: dict, status: int = 200
     return render(request, template, {**context, "layout": layout, "in_dialog": in_dialog}, status=status)
 
 
-def _start_dialog(request: HttpRequest, plan: StartPlan, form: StartForm, refusal: str = "") -> HttpResponse:
+def _start_dialog(
+    request: HttpRequest, plan: StartPlan, form: StartForm | None = None, refusal: actions.NotAllowed | None = None
+) -> HttpResponse:
+    form = form or plan.form()
+    guards, may_override = plan.guards(request.POST), actions.may_override(request.user)
+    form.ask(guards, may_override, request.POST)
+    refused = str(refusal or "")
+    if refusal and form.refuse(refused, refusal.field):
+        refused = ""
     past = plan.load_test.runs.for_list().order_by("-created_at", "-id") if plan.load_test else Run.objects.none()
     last_run = past.first()
     model = plan.run or last_run
@@ -164,12 +185,15 @@ def _start_dialog(request: HttpRequest, plan: StartPlan, form: StartForm, refusa
         "provider": plan.service.label,
         "steps": plan.service.start_steps,
         "form": form,
-        "refusal": refusal,
+        "refusal": refused,
         "why_not": actions.may_control(request.user, plan.account),
+        "guards": guards,
+        "blocked": guards.blocked(may_override),
+        "frozen": guards.frozen_sentence(may_override),
         "last_run": last_run,
         "model": model,
         "load": words.load(model.virtual_users, model.planned_duration_s) if model and form.settings else "",
-        "running": past.live()[:3],
+        "running": past.live().exclude(pk__in=guards.shown_runs)[:3],
         "ended": past.ended().first(),
         "health": health_of(plan.account, timezone.now()),
         "requester": actions.shown_name(request.user),
@@ -216,7 +240,7 @@ def _began(run: Run) -> datetime:
 
 
 def intents() -> QuerySet[ControlIntent]:
-    return ControlIntent.objects.select_related("account", "load_test", "run__load_test", "run__account")
+    return ControlIntent.objects.select_related("account", "load_test__target", "run__load_test", "run__account")
 
 
 @require_safe
@@ -225,21 +249,49 @@ def intent_page(request: HttpRequest, token: UUID) -> HttpResponse:
     """How a start or a stop ended, or how far it has come. Polled (`?seen=<state>`) until it is settled."""
     intent = get_object_or_404(intents(), token=token)
     polled = request.htmx and request.htmx.target == "intent"
-    state = intent.outcome + (f"-{len(intent.candidates)}" if intent.candidates else "")
-    if polled and request.GET.get("seen") == state:
+    if polled and request.GET.get("seen") == _state_of(intent):
         return HttpResponse(status=204)
+    return _show_intent(request, intent, "control/_intent.html" if polled else "control/intent.html")
+
+
+def _state_of(intent: ControlIntent) -> str:
+    return intent.outcome + (f"-{len(intent.candidates)}" if intent.candidates else "")
+
+
+def _show_intent(
+    request: HttpRequest, intent: ControlIntent, template: str = "control/intent.html",
+    refusal: actions.NotAllowed | None = None,
+) -> HttpResponse:  # fmt: skip
     provider = SERVICES[intent.account.provider].label
     context = {
         "intent": intent,
-        "state": state,
+        "state": _state_of(intent),
         "account": intent.account,
         "provider": provider,
         "end": end_of(intent, provider),
         "candidates": Run.objects.for_list().filter(account=intent.account, external_id__in=intent.candidates),
         "start_url": _start_url(intent),
         "may_control": not actions.may_control(request.user, intent.account),
+        "refusal": str(refusal or ""),
     }
-    return render(request, "control/_intent.html" if polled else "control/intent.html", context)
+    if intent.outcome == IntentOutcome.CREATED and context["may_control"]:
+        context |= _queueing(request, intent, refusal)
+    return render(request, template, context, status=422 if refusal else 200)
+
+
+def _queueing(request: HttpRequest, intent: ControlIntent, refusal: actions.NotAllowed | None) -> dict[str, object]:
+    """What stands against queueing a created run, and the form for it."""
+    may_override = actions.may_override(request.user)
+    guards = guards_for(intent.account, intent.load_test, timezone.now(), intent)
+    form = QueueForm(request.POST if refusal else None, guards=guards, may_override=may_override)
+    refused = str(refusal or "")
+    if refusal and form.refuse(refused, refusal.field):
+        refused = ""
+    sentences = [*(limit.sentence for limit in guards.full), guards.frozen_sentence(may_override)]
+    return {
+        "queue_form": form, "refusal": refused, "blocked": guards.blocked(may_override),
+        "sentences": [sentence for sentence in sentences if sentence and sentence != refused],
+    }  # fmt: skip
 
 
 def _start_url(intent: ControlIntent) -> str:
@@ -251,15 +303,14 @@ def _start_url(intent: ControlIntent) -> str:
     return reverse("account_start", args=[intent.account.slug])
 
 
-def _on_created(request: HttpRequest, token: UUID, act: Callable[..., ControlIntent]) -> HttpResponse:
+def _on_created(request: HttpRequest, token: UUID, act: Callable[..., ControlIntent], **typed: str) -> HttpResponse:
     if not request.user.has_perm("runs.control_run"):
         raise PermissionDenied
     intent = get_object_or_404(intents(), token=token)
     try:
-        intent = act(user=request.user, intent=intent)
-    except actions.NotAllowed as sentence:
-        messages.error(request, str(sentence))
-        return go(request, reverse("intent_page", args=[token]))
+        intent = act(user=request.user, intent=intent, **typed)
+    except actions.NotAllowed as refusal:
+        return _show_intent(request, intent, refusal=refusal)
     return _land(request, intent)
 
 
@@ -267,7 +318,8 @@ def _on_created(request: HttpRequest, token: UUID, act: Callable[..., ControlInt
 @viewers
 def intent_queue(request: HttpRequest, token: UUID) -> HttpResponse:
     """Queue a run that was created but not queued."""
-    return _on_created(request, token, actions.queue_created)
+    typed = {name: request.POST.get(name, "").replace("\0", "") for name in ("target_name", "override_reason")}
+    return _on_created(request, token, actions.queue_created, **typed)
 
 
 @require_POST

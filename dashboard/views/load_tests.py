@@ -100,7 +100,7 @@ def test_list(request: HttpRequest) -> HttpResponse:
 @viewers
 def test_page(request: HttpRequest, pk: int) -> HttpResponse:
     """One load test: recent runs, how it did lately, the settings it starts with."""
-    tests = history_rows.with_strip_start(LoadTest.objects.select_related("account"))
+    tests = history_rows.with_strip_start(LoadTest.objects.select_related("account", "target"))
     test = get_object_or_404(tests, pk=pk)
     [row] = rows_of([test], request.user)
     runs = list(

@@ -34,6 +34,10 @@ WALKS = {
     "test_accounts_people_and_own_page": {
         "account_list", "account_new", "account_page", "user_list", "user_new", "user_page", "me", "shortcuts", "jump",
     },
+    "test_guard_rails": {
+        "guard_list", "target_new", "target_page", "target_delete", "test_target", "freeze_new", "freeze_page",
+        "freeze_delete", "test_start",
+    },
     "test_the_sign_in_page_and_pages_that_say_no": {"sign_in", "account_list", "run_page"},
 }  # fmt: skip
 # Routes that lead on, send a file or a part of a page; the styleguide has tests of its own.
@@ -41,7 +45,7 @@ NO_PAGES = {
     "livez", "readyz",
     "home", "sign_out", "styleguide", "run_rows", "list_live", "run_export", "selection_export", "run_columns",
     "run_facet", "run_live", "run_errors_export", "run_archive", "runs_seen", "view_default", "view_save",
-    "intent_queue", "intent_leave", "account_test", "account_sync",
+    "intent_queue", "intent_leave", "account_test", "account_sync", "freeze_switch",
 }  # fmt: skip
 TABS = ("", "errors/", "thresholds/", "metrics/", "messages/", "config/", "activity/", "raw/")
 # The first elements that stick out of the window, if the document can be scrolled sideways.
@@ -174,6 +178,37 @@ def test_accounts_people_and_own_page(admin, inspector):
     admin.keyboard.press("Control+k")
     expect(admin.get_by_role("combobox")).to_be_focused()
     inspector.look(admin, "jump dialog")
+
+
+def test_guard_rails(admin, inspector, world):
+    """Their pages with something on them, and a start that they stand against."""
+    test, name = world.tests(VSTS)[0]["pk"], "Checkout API of the shop in the north"
+    admin.goto("/guards/targets/new/")
+    admin.get_by_label("Name").fill(name)
+    admin.get_by_label("Protected").check()
+    admin.get_by_role("button", name="Add target").click()
+    target = world.tell("rows", model="Target", values=["pk"], name=name)[0]["pk"]
+    world.tell("change", model="LoadTest", where={"pk": test}, target=target)
+    admin.goto("/guards/freezes/new/")
+    admin.get_by_label("Name").fill("Release of the shop, every night of the working week")
+    admin.get_by_label("Holds for").select_option(label=name)
+    admin.get_by_label("Every week").check()
+    for day in ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"):
+        admin.get_by_label(day).check()
+    admin.locator("[name=from_time]").fill("00:00")
+    admin.locator("[name=to_time]").fill("00:00")
+    admin.get_by_role("button", name="Add freeze window").click()
+    expect(admin.get_by_role("heading", name="Guard rails")).to_be_visible()
+    freeze = world.tell("rows", model="FreezeWindow", values=["pk"])[0]["pk"]
+    try:
+        inspector.visit(admin, "/guards/", "/guards/targets/new/", "/guards/freezes/new/")
+        inspector.visit(admin, f"/guards/targets/{target}/?name=", f"/guards/targets/{target}/delete/")
+        inspector.visit(admin, f"/guards/freezes/{freeze}/", f"/guards/freezes/{freeze}/delete/")
+        inspector.visit(admin, f"/tests/{test}/target/", f"/tests/{test}/start/")
+    finally:
+        admin.goto(f"/guards/targets/{target}/delete/")
+        admin.get_by_role("button", name="Delete target").click()
+        expect(admin.get_by_role("heading", name="Guard rails")).to_be_visible()
 
 
 def test_the_sign_in_page_and_pages_that_say_no(stranger, viewer, inspector):
