@@ -77,7 +77,6 @@ def test_a_full_pass_asks_again_for_details_that_were_refused(account, fake):
     assert Run.objects.get().details_error == ""
 
 
-@pytest.mark.xfail(strict=True, reason="They are taken for read, and asked for again only by a full pass.")
 def test_details_that_were_garbled_once_are_asked_for_again(account, fake):
     fake.has(remote("1"))
     fake.fail("details", UnexpectedAnswer("That was no JSON."))
@@ -86,6 +85,17 @@ def test_details_that_were_garbled_once_are_asked_for_again(account, fake):
     later(account)
     run = Run.objects.get()
     assert (run.details_error, run.details_at is None) == ("", False)
+
+
+def test_details_that_are_always_garbled_are_asked_for_now_and_then_only(account, fake):
+    fake.has(remote("1"))
+    for _ in range(3):
+        fake.fail("details", UnexpectedAnswer("That was no JSON."))
+    sync_account(account)
+    sync_account(account)
+    assert len(fake.asked("details")) == 1
+    later(account)
+    assert len(fake.asked("details")) == 2
 
 
 def test_runs_tried_in_vain_come_after_the_others(account, fake):

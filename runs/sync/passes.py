@@ -36,6 +36,8 @@ SWEEP_EVERY = timedelta(days=1)  # the history is read again: lists may have hid
 LIVE_DETAILS = 20  # live runs whose numbers are read on each pass …
 LIVE_DETAILS_EVERY = timedelta(seconds=15)  # … and how often at most for each of them
 DETAILS_BUDGET = 200  # ended runs whose details are read in a turn
+ODD_AGAIN_AFTER = timedelta(hours=6)  # details that were refused or garbled are asked for again …
+ODD_AGAIN = 20  # … so many in a turn
 DETAILS_IN_VAIN = 3  # failed reads in a row that end a turn
 UNKNOWN_WATCHED = timedelta(days=1)  # a status we do not know may be one of a run under way
 BAD_ROWS_KEPT = 50
@@ -278,12 +280,16 @@ class _Turn:
         # Between fresh passes they would be tried again and again.
         if self.fresh_is_read:
             chosen += again[: None if self.budget is None else self.budget - len(chosen)]
+            odd = self.account.runs.ended().exclude(details_error="").filter(gone_at=None).order_by("details_at")
+            chosen += odd.filter(details_at__lt=timezone.now() - ODD_AGAIN_AFTER).values_list("pk", flat=True)[
+                :ODD_AGAIN
+            ]
         for pk in chosen:
             if self._over():
                 break
             if self._read_one(service, pk):
                 self.so_far.details += 1
-                self.so_far.details_left -= 1
+                self.so_far.details_left = max(0, self.so_far.details_left - 1)
         return untried.exists()
 
     def _read_one(self, service: RunService, pk: int) -> bool:
