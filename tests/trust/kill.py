@@ -86,7 +86,12 @@ def kill_trial(title: str, home: Path, size: Size, blow: Callable[[], None] | No
         sandbox.post("freeze", {"frozen": True})
         report("seconds from the stop of the clock until all was equal", wait_for_the_truth(on, 120))
         _tell(report, on, sandbox, killer, person)
-        wrong = wrong_presses(on, presses, before) + stuck_leases(on.hand.ask("look")) + on.hand.ask("oddities")
+        wrong = (
+            person.mishaps
+            + wrong_presses(on, presses, before)
+            + stuck_leases(on.hand.ask("look"))
+            + on.hand.ask("oddities")
+        )
     report("seconds in all", time.monotonic() - began)
     report.show(title)
     assert not wrong, "\n".join(wrong)

@@ -87,6 +87,7 @@ class Person:
     stage: Stage
     presses: list[dict[str, Any]]
     deaths: int = 0
+    mishaps: list[str] = field(default_factory=list)
     player: Player | None = None
     through: bool = False
     _files: list[Path] = field(default_factory=list)
@@ -104,8 +105,10 @@ class Person:
             self.stage.players.remove(self.player)
             code = self.player.process.returncode
             self.through = code == 0
-            assert code in (0, -signal.SIGKILL), self.player.said()
-            self.deaths += code != 0
+            self.deaths += code == -signal.SIGKILL
+            if code not in (0, -signal.SIGKILL):
+                self.mishaps.append(f"pressing ended by itself: {self.player.said()[-1000:]}")
+                self.through = len(self.mishaps) > 10
         if not self.through:
             self.player = self.stage.start("person", "-m", "tests.trust.presser", *map(str, self._files))
 
