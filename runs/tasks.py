@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
 from threading import Event
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db import Error, InterfaceError, OperationalError, connection
 from django.db.models import Case, F, Q, When
 from django.utils import timezone
 
@@ -91,7 +91,7 @@ class Alive:
         """This process syncs no more."""
         try:
             Worker.objects.filter(name=owner_name()).delete()
-        except DatabaseError:
+        except Error:
             log.info("The database does not answer; this worker's row is left behind.")
 
 
@@ -107,7 +107,7 @@ def work(stop: Event) -> None:
                 for account in due_accounts():
                     if len(busy) < THREADS and account.pk not in busy:
                         busy[account.pk] = pool.submit(run_account, account.pk, stop.is_set)
-            except DatabaseError:
+            except Error:
                 log.exception("The database does not answer; trying again.")
                 connection.close()
             stop.wait(TICK.total_seconds())

@@ -26,6 +26,7 @@ from django.utils import timezone  # noqa: E402
 from runs.actions import start_run  # noqa: E402
 from runs.choices import LIVE, IntentOutcome, RunResult  # noqa: E402
 from runs.models import Account, ControlIntent, DayResult, LoadTest, Run, StatusEvent, SyncState  # noqa: E402
+from runs.sync import request_sync  # noqa: E402
 
 PERSON = "ada"
 
@@ -48,6 +49,12 @@ def add_accounts(accounts: list[dict[str, Any]]) -> list[str]:
         account.save()
         slugs.append(account.slug)
     return slugs
+
+
+def ask_for_sync() -> None:
+    """Every account is due now."""
+    for account in Account.objects.all():
+        request_sync(account)
 
 
 def cookie() -> list[str]:
