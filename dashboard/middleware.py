@@ -16,7 +16,7 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
 # No sign-in, no session, no redirect to https, and any host name: health checks call by address.
-FOR_MACHINES = ("/livez", "/readyz")
+FOR_MACHINES = ("/livez", "/readyz", "/metrics")
 
 
 def machines_first(get_response: GetResponse) -> GetResponse:
@@ -25,7 +25,9 @@ def machines_first(get_response: GetResponse) -> GetResponse:
     def middleware(request: HttpRequest) -> HttpResponse:
         if request.path_info in FOR_MACHINES:
             request.resolver_match = resolve(request.path_info)
-            return request.resolver_match.func(request)
+            response = request.resolver_match.func(request)
+            response._has_been_logged = True  # asked every few seconds: Django's line for each "no" would drown the log
+            return response
         return get_response(request)
 
     return middleware

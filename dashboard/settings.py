@@ -59,6 +59,9 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 # Hosts (or host:port) besides the providers' own that an account may name; plain http is allowed for these only.
 PROVIDER_HOSTS = env.list("PROVIDER_HOSTS", default=[])
 
+# Whoever sends it may read /metrics; without it nobody does.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^(livez|readyz|metrics)$"]  # asked from near by, over plain http
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0

@@ -12,6 +12,7 @@ from dashboard.views import (
     jump,
     list_live,
     load_tests,
+    metrics,
     people,
     probes,
     run_errors,
@@ -30,6 +31,7 @@ urlpatterns = [
     # What machines ask; dashboard.middleware.machines_first answers these before anything else
     path("livez", probes.livez, name="livez"),
     path("readyz", probes.readyz, name="readyz"),
+    path("metrics", metrics.metrics, name="metrics"),
     path("sign-in/", sign_in.sign_in, name="sign_in"),
     path("sign-out/", sign_in.sign_out, name="sign_out"),
     path("me/", sign_in.me, name="me"),

@@ -171,8 +171,11 @@ class Tour:
 
     def pages(self) -> None:
         self.get("home")
-        for name in ("livez", "readyz"):
+        for name in ("livez", "readyz", "metrics"):
             self.get(name)
+        with override_settings(METRICS_TOKEN=self.given["metrics_token"]):
+            self.get("metrics")
+            self.get("metrics", headers={"Authorization": f"Bearer {self.given['metrics_token']}"})
         self.get("me")
         self.get("shortcuts")
         for typed in ("", "1", "e", "sandbox", "page"):

@@ -25,13 +25,14 @@ POST_ONLY = (SIGN_IN, 405, 405, 405)
 NO_POST = (405, 405, 405, 405)
 DONE = (SIGN_IN, 302, 302, 302)
 
-FOR_MACHINES = ("livez", "readyz")  # whoever asks, signed in or not
+FOR_MACHINES = ("livez", "readyz", "metrics")  # whoever asks, signed in or not
 
 # The answer to a GET, by name of the address: for nobody signed in, a viewer, an operator, an admin.
 GET = {
     "home": (SIGN_IN, 302, 302, 302),
     "livez": (200, 200, 200, 200),
     "readyz": (503, 503, 503, 503),  # no worker lives here
+    "metrics": (FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN),  # it takes a token, whoever asks
     "sign_in": (200, 302, 302, 302),
     "sign_out": POST_ONLY,
     "me": ALL,
@@ -98,6 +99,7 @@ GET = {
 POST = {
     "livez": NO_POST,
     "readyz": NO_POST,
+    "metrics": NO_POST,
     "sign_in": (200, 302, 302, 302),
     "sign_out": (SIGN_IN, 302, 302, 302),
     "me": ALL,

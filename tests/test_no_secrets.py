@@ -75,6 +75,7 @@ class Outing:
             "password": secrets.token_urlsafe(24),
             "wrong_password": secrets.token_urlsafe(24),
             "wrong_token": secrets.token_hex(24),
+            "metrics_token": secrets.token_hex(24),
         }
         self.wishes = {
             "url": sandbox.url,
@@ -116,6 +117,7 @@ class Outing:
         seen = json.loads((self.kept / "seen.json").read_text())
         assert {pattern.name for pattern in urlpatterns} <= seen.keys()
         assert not [name for name, statuses in seen.items() if 500 in statuses]
+        assert seen["metrics"] == [403, 401, 200]
         outcomes = set(database.execute("SELECT DISTINCT kind, outcome FROM runs_controlintent"))
         started, stopped = {("start", end) for end in ("done", "refused", "left", "sent")}, {("stop", "refused")}
         assert started | stopped <= outcomes

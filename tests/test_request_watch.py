@@ -121,6 +121,12 @@ def test_health_checks_are_told_only_to_those_who_want_to_know_everything(client
     assert told(lines) == [("DEBUG", "GET livez 200 … ms")]
 
 
+@pytest.mark.django_db
+def test_a_health_check_s_no_is_no_error_in_the_log(client, caplog):
+    assert client.get("/readyz").status_code == 503
+    assert caplog.records == []
+
+
 # -- how it is written -------------------------------------------------------------------------------------------------
 
 

@@ -42,7 +42,7 @@ WALKS = {
 }  # fmt: skip
 # Routes that lead on, send a file or a part of a page; the styleguide has tests of its own.
 NO_PAGES = {
-    "livez", "readyz",
+    "livez", "readyz", "metrics",
     "home", "sign_out", "styleguide", "run_rows", "list_live", "run_export", "selection_export", "run_columns",
     "run_facet", "run_live", "run_errors_export", "run_archive", "runs_seen", "view_default", "view_save",
     "intent_queue", "intent_leave", "account_test", "account_sync", "freeze_switch",
