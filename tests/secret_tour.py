@@ -27,7 +27,7 @@ from django.urls import reverse  # noqa: E402
 from dashboard.logs import JsonLineFormatter  # noqa: E402
 from dashboard.models import SavedView  # noqa: E402
 from runs.choices import STOPPABLE, RunStatus  # noqa: E402
-from runs.models import Account, ControlIntent, LoadTest, Run  # noqa: E402
+from runs.models import Account, ControlIntent, FreezeWindow, LoadTest, Run, Target  # noqa: E402
 from runs.services import service_for  # noqa: E402
 from runs.services.base import ServiceError, StartWish  # noqa: E402
 
@@ -191,6 +191,7 @@ class Tour:
         for kind in ("csv", "json"):
             self.get("run_export", query=f"?format={kind}")
         self.views()
+        self.guard_rails(LoadTest.objects.first())
         for run in Run.objects.all():
             self.get("run_raw", run.pk)
         for run in self.one_of_each_kind():
@@ -231,6 +232,31 @@ class Tour:
         self.get("view_list")
         self.get("view_delete", pk)
         self.post("view_delete", pk)
+
+    def guard_rails(self, load_test: LoadTest) -> None:
+        """A target and a freeze window come, stand against a start, and go."""
+        self.get("target_new")
+        self.post("target_new", name="", max_running="none")
+        self.post("target_new", name="Checkout API", max_running="1", protected="on")
+        target = Target.objects.get().pk
+        self.post("target_page", target, form="add", test=[load_test.pk])
+        self.get("target_page", target, query="?name=")
+        self.get("freeze_new")
+        window = {"name": "Peak", "holds_for": f"target-{target}", "time_zone": "UTC"}
+        self.post("freeze_new", **window)
+        self.post("freeze_new", **window, kind="once", begins="2020-01-01T00:00", ends="2090-01-01T00:00")
+        freeze = FreezeWindow.objects.get().pk
+        self.get("freeze_page", freeze)
+        self.post("freeze_switch", freeze, enabled="yes")
+        self.get("guard_list")
+        self.get("test_start", load_test.pk)
+        self.post("test_start", load_test.pk, token=uuid.uuid4(), override_reason="hotfix", target_name="Check")
+        self.get("freeze_delete", freeze)
+        self.post("freeze_delete", freeze)
+        self.get("test_target", load_test.pk)
+        self.post("test_target", load_test.pk, target=target)
+        self.get("target_delete", target)
+        self.post("target_delete", target)
 
     def one_of_each_kind(self) -> list[Run]:
         kinds = {(run.account_id, run.provider_status, run.result): run for run in Run.objects.all()}

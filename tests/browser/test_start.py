@@ -265,3 +265,45 @@ def test_a_read_only_account_offers_no_start(operator, world):
         expect(actions.get_by_role("link", name=verbs, include_hidden=True)).to_have_count(0)
     finally:
         world.tell("change", model="Account", where={"slug": SLUGS[VSTS]}, read_only=False)
+
+
+def test_an_admin_starts_in_a_freeze_window_on_a_protected_target(admin, world):
+    """Asked for before anything is sent; nothing typed is lost, and the reason stays with the run."""
+    admin.watch.allow(422)
+    test = world.tests(VSTS)[1]
+    admin.goto("/guards/targets/new/")
+    admin.get_by_label("Name").fill("Basket of the browser")
+    admin.get_by_label("Runs at once").fill("")
+    admin.get_by_label("Protected").check()
+    admin.get_by_role("button", name="Add target").click()
+    admin.get_by_label("Test name contains").fill(test["name"])
+    admin.get_by_role("button", name="Find").click()
+    admin.get_by_role("checkbox").and_(admin.locator(f"[value='{test['pk']}']")).check()
+    admin.get_by_role("button", name="Add the ticked ones").click()
+    admin.goto("/guards/freezes/new/")
+    admin.get_by_label("Name").fill("Release of the basket")
+    admin.get_by_label("Holds for").select_option(label="Basket of the browser")
+    admin.locator("[name=begins]").fill("2020-01-01T00:00")
+    admin.locator("[name=ends]").fill("2090-01-01T00:00")
+    admin.get_by_role("button", name="Add freeze window").click()
+    before = len(created(world, test["name"]))
+    dialog = start_dialog(admin, test)
+    dialog.get_by_label("Description").fill("kept")
+    press_start(dialog)  # the browser asks for what is empty
+    expect(dialog.get_by_label("Start all the same, because…")).to_be_focused()
+    dialog.get_by_label("Start all the same, because…").fill("hotfix 7")
+    dialog.get_by_label("Type Basket of the browser to confirm").fill("Checkout")
+    press_start(dialog)
+    expect(dialog.get_by_role("alert")).to_contain_text("type its name to start a run on it.")
+    expect(dialog.get_by_label("Description")).to_have_value("kept")
+    assert len(created(world, test["name"])) == before
+    dialog.get_by_label("Type Basket of the browser to confirm").fill("basket of the BROWSER")
+    press_start(dialog)
+    run = run_on(admin, world)
+    assert len(created(world, test["name"])) == before + 1
+    admin.goto(f"/runs/{run['pk']}/activity/")
+    expect(admin.get_by_role("row", name=re.compile("Start asked"))).to_contain_text("because hotfix 7")
+    admin.goto("/guards/")
+    admin.get_by_role("link", name="Delete Basket of the browser").click()
+    admin.locator("dialog[open]").get_by_role("button", name="Delete target").click()
+    expect(admin.get_by_text("Release of the basket")).to_have_count(0)
