@@ -25,7 +25,8 @@ from django.contrib.auth.models import User  # noqa: E402
 from django.db import InterfaceError, OperationalError, close_old_connections  # noqa: E402
 
 from runs.actions import NotAllowed, start_run, stop_run  # noqa: E402
-from runs.models import Account, ControlIntent, LoadTest, Run  # noqa: E402
+from runs.choices import IntentOutcome  # noqa: E402
+from runs.models import Account, ControlIntent, LoadTest  # noqa: E402
 from runs.services import SERVICES  # noqa: E402
 from tests.trust.hand import PERSON  # noqa: E402
 
@@ -55,9 +56,12 @@ def press_start(press: dict[str, Any], test: LoadTest) -> None:
 
 def press_stop(press: dict[str, Any]) -> bool:
     """Whether the stop is through: asked for, or there is nothing to stop."""
-    run = Run.objects.filter(intents__token=press["token"]).first()
-    if run is None:
-        return ControlIntent.objects.filter(token=press["token"]).exclude(settled_at=None).exists()
+    intent = ControlIntent.objects.filter(token=press["token"]).select_related("run").first()
+    if intent is None or intent.outcome in (IntentOutcome.OPEN, IntentOutcome.SENT):
+        return False
+    if intent.outcome != IntentOutcome.DONE:
+        return True  # it did not start
+    run = intent.run
     try:
         token = uuid.uuid5(uuid.UUID(press["token"]), "stop")
         stop_run(user=User.objects.get(username=PERSON), run=run, reason="a trial", token=token)

@@ -8,4 +8,4 @@ pytestmark = pytest.mark.trust
 
 
 def test_a_disk_that_becomes_full_in_the_middle_of_a_sync(tmp_path):
-    full_disk_trial(tmp_path, runs=1000, hold_s=135)
+    full_disk_trial(tmp_path, runs=600, hold_s=135)
