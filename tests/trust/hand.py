@@ -4,7 +4,7 @@ import json
 import sys
 import traceback
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -80,6 +80,12 @@ def press() -> str:
 def progress() -> dict[str, int]:
     """How many runs are here, and how many of them wait for their details."""
     return {"runs": Run.objects.count(), "waiting": Run.objects.without_details().count()}
+
+
+def let_hours_pass() -> int:
+    """Make it time to ask again for the details that were refused or garbled; of how many runs."""
+    odd = Run.objects.ended().exclude(details_error="").exclude(details_at=None)
+    return odd.update(details_at=timezone.now() - timedelta(days=1))
 
 
 def look() -> dict[str, Any]:

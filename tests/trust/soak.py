@@ -270,7 +270,11 @@ def settle(soak: Soak, people: list[Person], report: Report) -> None:
 
 
 def equal(soak: Soak, people: list[Person], report: Report) -> None:
-    """The clocks stop, and everything must come to equal the truth."""
+    """The clocks stop, and everything must come to equal the truth.
+
+    What was refused or garbled is asked for again hours later; that time is over at once here.
+    """
+    report("details garbled, to be asked for again later", soak.on.hand.ask("let_hours_pass"))
     for sandbox in (soak.healthy, soak.flaky, soak.dead):
         sandbox.post("freeze", {"frozen": True})
     report("seconds until the mirror equalled the truth", wait_for_the_truth(soak.on, 180))
