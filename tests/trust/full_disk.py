@@ -90,8 +90,8 @@ def _unreadable(reader: requests.Session, address: str, hold_s: float) -> list[s
         answer = reader.get(address + page, timeout=60)
         if answer.status_code != 200 or "/sign-in/" in answer.url:
             wrong.append(f"{page} answers {answer.status_code} on a full disk")
-        elif hold_s > 125 and "No worker" not in answer.text:
-            wrong.append(f"{page} does not say that no worker has given a sign of life")
+        elif hold_s > 125 and "Nothing is synced now" not in answer.text:
+            wrong.append(f"{page} does not say that nothing is synced")
     return wrong
 
 

@@ -19,8 +19,10 @@ from tests.trust.examiner import stuck_leases, wait_for_the_truth, wrong_presses
 from tests.trust.kill import Report, start_workers, targets
 from tests.trust.stage import Sandbox, Stage, dice_of, stage, wait_for
 from tests.trust.trouble import Person, plan_presses
+from tests.truth import expected_export
 
 SAMPLE_S = 10
+ENDED = ("finished", "aborted", "timed_out", "error")
 WARM_UP_S = 300
 INTERVAL_S = 60
 LATE_S = 120  # of a live run that has ended, an intent, a lease
@@ -170,7 +172,7 @@ class Soak:
         """What ought to be over and is not: runs, intents, leases. What is late may not stay so."""
         late = set(stuck_leases(seen))
         for sandbox in (self.healthy, self.flaky):
-            ended = {run["external_id"] for run in sandbox.truth() if run["ended"]}
+            ended = {run["external_id"] for run in sandbox.truth() if expected_export(run, "")["status"] in ENDED}
             slugs = [slug for slug, at in self.on.accounts.items() if at is sandbox]
             late |= {
                 f"run {key} of {slug} is live here" for slug in slugs for key in seen["live"][slug] if key in ended

@@ -26,7 +26,7 @@ class Killer:
     kills: int
     work: int  # as `done` counts it
     pauses: int = 0  # how many workers are stopped for `pause_s`, then let go on
-    pause_s: float = 66
+    pause_s: float = 75
     killed: int = 0
     paused: int = 0
     during: int = 0  # of the kills, how many hit a worker that held a lease
