@@ -12,7 +12,7 @@ from runs.models import DayResult, LoadTest, Run
 # What a line about a run shows: its number, its two pills and when.
 SHOWN_IN_A_LINE = (
     "load_test_id", "number", "external_id", "status", "result", "stop_reason", "stop_requested_at", "created_at",
-    "provider_status", "provider_substatus", "provider_result",
+    "provider_status", "provider_substatus", "provider_result", "results_incomplete", "details_at", "details_error",
 )  # fmt: skip
 
 

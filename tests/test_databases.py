@@ -6,7 +6,7 @@ from django.db import connection, models
 
 from runs.listing import Order, RunFilters, run_page, runs_matching
 from runs.models import LoadTest, RunPayload
-from tests.rows import make_account, make_run, make_test, make_user
+from tests.rows import NOW, make_account, make_run, make_test, make_user
 
 pytestmark = pytest.mark.django_db
 NAMES = ["Zeta", "alpha", "_private", "ärger", "Basket", "basket 10", "basket 2", "日本", "Basket-b", "Basket a", "1st"]
@@ -62,3 +62,14 @@ def test_no_text_column_depends_on_the_language_the_database_was_made_for():
     with connection.cursor() as cursor:
         cursor.execute("SELECT table_name, column_name FROM information_schema.columns WHERE collation_name = 'C'")
         assert ours - set(cursor.fetchall()) == set()
+
+
+def test_runs_without_a_verdict_cost_the_list_of_load_tests_no_queries(client, tests, django_assert_max_num_queries):
+    client.force_login(make_user("viewer"))
+    client.get("/tests/")
+    with django_assert_max_num_queries(100) as few:
+        client.get("/tests/")
+    for test in tests:
+        make_run(test, test.pk, result="none", details_at=NOW)
+    with django_assert_max_num_queries(len(few) + 2):
+        client.get("/tests/")
