@@ -1,9 +1,11 @@
 """How a start or a stop stands, in words: what is known, what is not, and whether looking again may tell more."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from runs.choices import IntentKind, IntentOutcome
 from runs.models import ControlIntent
+from runs.stop_several import ASK_AGAIN_AFTER
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +43,26 @@ STOP_ENDS = {
     IntentOutcome.NOT_STARTED: End("Not sent", "The stop was never sent.", "error", "ban"),
     IntentOutcome.CANNOT_TELL: End("Cannot tell whether it stopped", "{provider} lost it.", "warning", "help-circle"),
 }
+STILL_RUNNING = End(
+    f"Still running {ASK_AGAIN_AFTER.seconds} s after the stop",
+    "{provider} has not confirmed the stop, and the run goes on. You can ask again.",
+    "error", "square-x-filled", True,
+)  # fmt: skip
 
 
-def end_of(intent: ControlIntent, provider: str) -> End:
-    """The end of an intent; its own message, where it has one, says more than the general sentence."""
+def is_unheeded(intent: ControlIntent, now: datetime) -> bool:
+    """Whether a stop was sent long enough ago, and its run goes on as if it had not been. Reads `intent.run`."""
+    waits = intent.kind == IntentKind.STOP and intent.outcome in (IntentOutcome.SENT, IntentOutcome.ACCEPTED)
+    return waits and intent.run.is_stoppable and now - intent.sent_at >= ASK_AGAIN_AFTER
+
+
+def end_of(intent: ControlIntent, provider: str, now: datetime | None = None) -> End:
+    """The end of an intent; its own message, where it has one, says more than the general sentence.
+
+    With `now` a stop that has no effect is called that.
+    """
+    if now and is_unheeded(intent, now):
+        return replace(STILL_RUNNING, text=STILL_RUNNING.text.format(provider=provider))
     ends = START_ENDS if intent.kind == IntentKind.START else STOP_ENDS
     end = ends.get(intent.outcome)
     if end is None:

@@ -68,7 +68,7 @@ def rows_of(runs: Sequence[Run], user: User, address: Address, now: datetime) ->
         Row(
             run,
             strips.get(run.load_test_id, Strip()),
-            may_stop=run.is_stoppable and not run.stop_requested_at and not refusals[run.account_id],
+            may_stop=fate_of(run, now).stops and not refusals[run.account_id],
             may_start=not run.is_live and not refusals[run.account_id],
             elapsed_s=_elapsed(run, now),
             waiting=_waiting(run, now),

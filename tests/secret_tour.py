@@ -201,15 +201,18 @@ class Tour:
                 self.get("run_errors_export", run.pk, query=f"?format={kind}")
         for load_test in LoadTest.objects.all():
             self.get("test_page", load_test.pk)
+            self.get("test_stop", load_test.pk)
         self.get("test_list")
         self.get("history")
         self.get("user_list")
         self.get("user_new")
         self.get("user_page", 1)
+        self.get("intent_list")
         for token in ControlIntent.objects.values_list("token", flat=True):
             self.get("intent_page", token)
         for account in Account.objects.all():
             self.get("account_page", account.slug)
+            self.get("account_stop", account.slug)
             self.post("account_sync", account.slug)
             settings = {"name": account.name, "base_url": account.base_url, "enabled": "on"}
             self.post("account_test", account.slug, **settings)

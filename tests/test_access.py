@@ -71,6 +71,8 @@ GET = {
     "test_page": ALL,
     "test_start": ALL,
     "account_start": ALL,
+    "test_stop": ALL,
+    "intent_list": ALL,
     "intent_page": ALL,
     "intent_queue": POST_ONLY,
     "intent_leave": POST_ONLY,
@@ -78,6 +80,7 @@ GET = {
     "account_list": ADMINS,
     "account_new": ADMINS,
     "account_page": ADMINS,
+    "account_stop": ALL,
     "account_test": (SIGN_IN, 405, 405, 405),
     "account_sync": (SIGN_IN, 405, 405, 405),
     "guard_list": ALL,
@@ -150,9 +153,9 @@ def arguments() -> dict[str, dict[str, object]]:
     person = make_user("viewer", "somebody")
     lists = ("run_list", "run_rows", "run_export", "run_columns", "run_facet")
     of_run = {name: {"pk": run.pk} for name in GET if name.startswith("run_") and name not in lists}
-    of_test = {name: {"pk": load_test.pk} for name in ("test_page", "test_start", "test_target")}
+    of_test = {name: {"pk": load_test.pk} for name in ("test_page", "test_start", "test_stop", "test_target")}
     of_account = {name: {"slug": account.slug} for name in GET if name.startswith("account_")}
-    of_intent = {name: {"token": intent.token} for name in GET if name.startswith("intent_")}
+    of_intent = {name: {"token": intent.token} for name in GET if name.startswith("intent_") and name != "intent_list"}
     view = SavedView.objects.create(owner=person, name="Nightlies", shared=True)
     of_view = {name: {"pk": view.pk} for name in ("view_page", "view_save", "view_delete")}
     target = Target.objects.create(name="Checkout API")

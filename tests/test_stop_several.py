@@ -274,7 +274,7 @@ def test_a_viewer_reads_why_there_is_no_button_and_sends_nothing(load_test, fake
 def test_the_plan_takes_the_same_number_of_queries_for_1_run_and_30(operator, load_test, django_assert_max_num_queries):
     chosen = [live(load_test, number) for number in range(20)] + [make_run(load_test, 100 + n) for n in range(10)]
     operator.post(URL, ids(chosen[0]))
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         operator.post(URL, ids(*chosen))
 
 
@@ -311,3 +311,126 @@ def test_an_export_of_nothing_says_what_to_do(operator):
     response = operator.post("/runs/export/selected/", {"format": "csv"})
     assert response.status_code == 400
     assert "Tick some in the list first" in response.content.decode()
+
+
+# --- Everything of an account or a test ---
+
+
+@pytest.fixture(params=["account", "test"])
+def everything(request, account, load_test):
+    """The page that shows what a stop of everything would reach."""
+    return f"/accounts/{account.slug}/stop/" if request.param == "account" else f"/tests/{load_test.pk}/stop/"
+
+
+def test_everything_is_shown_first_and_nothing_is_sent(operator, load_test, account, fake, everything):
+    chosen = [live(load_test, 1), live(load_test, 2, RunStatus.QUEUED)]
+    make_run(load_test, 3)
+    live(make_test(make_account("perf-lab", "fake"), "Basket"), 4)
+    for headers in ({}, HTMX_DIALOG):
+        page = operator.get(everything, headers=headers)
+        name = account.name if "accounts" in everything else load_test.name
+        assert f"Stop everything of {name}: 2 runs?" in text_of(page)
+        assert len(lines(page)) == 2
+        assert "Runs that start later are not stopped by this." in text_of(page)
+    assert entered(page)["stop"].strip(",").split(",") == [str(run.pk) for run in chosen]
+    assert fake.calls == []
+
+
+def test_one_confirmation_stops_what_was_shown_and_tells_what_has_started_since(operator, load_test, fake, everything):
+    shown = [live(load_test, 1), live(load_test, 2)]
+    values = entered(operator.get(everything)) | {"reason": "Incident 4471"}
+    since = [live(load_test, 10 + n) for n in range(2)]
+    page = operator.get(operator.post(URL, values)["Location"])
+    assert sorted(fake.asked("stop")) == sorted(("stop", run.external_id) for run in shown)
+    assert {intent.reason for intent in ControlIntent.objects.all()} == {"Incident 4471"}
+    assert "2 more have started since. They were not in the list you confirmed" in text_of(page)
+    assert f'href="{everything}"' in page.content.decode()
+    assert all(run.stop_requested_at is None for run in Run.objects.filter(pk__in=[run.pk for run in since]))
+
+
+def test_one_that_starts_while_the_result_is_looked_at_is_told_by_the_next_poll(operator, load_test, fake, everything):
+    live(load_test, 1)
+    page = operator.get(operator.post(URL, entered(operator.get(everything)))["Location"])
+    assert "started since" not in text_of(page)
+    poll = re.search(r'hx-get="([^"]+)" hx-trigger="every 3s" hx-target="#stopped"', page.content.decode()).group(1)
+    headers = {"HX-Request": "true", "HX-Target": "stopped"}
+    assert operator.get(unescape(poll), headers=headers).status_code == 204
+    live(load_test, 2)
+    assert "1 more has started since" in text_of(operator.get(unescape(poll), headers=headers))
+
+
+def test_beyond_what_one_press_takes_it_offers_to_go_on(operator, load_test, fake, everything, monkeypatch):
+    monkeypatch.setattr("runs.stop_several.MOST", 3)
+    monkeypatch.setattr("dashboard.views.bulk.MOST", 3)
+    for number in range(5):
+        live(load_test, number)
+    page = operator.get(everything)
+    assert "2 more that have not ended keep running" in text_of(page)
+    after = operator.get(operator.post(URL, entered(page))["Location"])
+    assert len(fake.asked("stop")) == 3
+    assert "2 runs of" in text_of(after)
+    assert "Stop the rest…" in text_of(after)
+
+
+def test_a_start_without_an_answer_may_still_make_a_run_and_that_is_said(operator, load_test, account, everything):
+    live(load_test, 1)
+    wish = {"kind": "start", "account": account, "load_test": load_test, "user_name": "maya", "outcome": "sent"}
+    ControlIntent.objects.create(**wish)
+    assert "1 start of it without an answer yet. A run may still come of it" in text_of(operator.get(everything))
+
+
+def test_where_nothing_is_under_way_there_is_no_button(operator, load_test, everything):
+    make_run(load_test, 3)
+    page = operator.get(everything)
+    assert "is under way" in text_of(page)
+    assert b"btn-danger" not in page.content
+
+
+def test_a_viewer_may_look_at_everything_and_stop_nothing(load_test, everything):
+    live(load_test, 1)
+    page = browser(make_user("viewer")).get(everything)
+    assert "takes the operator role" in text_of(page)
+    assert b"btn-danger" not in page.content
+
+
+def test_the_test_page_and_the_account_page_lead_there_while_something_runs(operator, load_test, account):
+    test_page, account_page = f"/tests/{load_test.pk}/", f"/accounts/{account.slug}/"
+    admin = browser(make_user("admin"))
+    assert b"Stop everything" not in operator.get(test_page).content + admin.get(account_page).content
+    live(load_test, 1)
+    assert f'href="/tests/{load_test.pk}/stop/"' in operator.get(test_page).content.decode()
+    assert f'href="/accounts/{account.slug}/stop/"' in admin.get(account_page).content.decode()
+    assert b"Stop everything" not in browser(make_user("viewer")).get(test_page).content
+
+
+@pytest.mark.parametrize("scope", ["", "account:nobody", "test:x", "test:99999999", "run:1"])
+def test_a_scope_that_is_none_changes_nothing(operator, load_test, fake, scope):
+    run = live(load_test, 1)
+    place = operator.post(URL, entered(operator.post(URL, ids(run))) | {"scope": scope, "newest": "0"})["Location"]
+    assert "started since" not in text_of(operator.get(place))
+
+
+# --- A stop without effect ---
+
+
+def test_ninety_seconds_later_each_says_that_it_still_runs_and_can_be_asked_again(operator, load_test, fake):
+    run = live(load_test, 1)
+    place = operator.post(URL, entered(operator.post(URL, ids(run))))["Location"]
+    intent = ControlIntent.objects.get()
+    with time_machine.travel(NOW + timedelta(seconds=89), tick=False):
+        assert "Still running" not in text_of(operator.get(place)) + text_of(operator.get(f"/intents/{intent.token}/"))
+        assert "Ask again" not in text_of(operator.get("/runs/"))
+    with time_machine.travel(NOW + timedelta(seconds=91), tick=False):
+        [line] = lines(page := operator.get(place))
+        assert "Still running 90 s after the stop. Fake Provider has not confirmed the stop" in line
+        assert "Ask 1 run again…" in text_of(page)
+        page = operator.get(f"/intents/{intent.token}/")
+        assert "Still running 90 s after the stop" in text_of(page)
+        assert f'href="/runs/{run.pk}/stop/"' in page.content.decode()
+        assert "Ask again" in text_of(operator.get("/runs/"))
+        polled = operator.get(
+            f"/intents/{intent.token}/?seen=accepted", headers={"HX-Request": "true", "HX-Target": "intent"}
+        )
+        assert polled.status_code == 200
+        operator.post(URL, entered(operator.post(URL, ids(run))))
+    assert len(fake.asked("stop")) == 2

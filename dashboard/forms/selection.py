@@ -67,11 +67,16 @@ class SelectionForm(forms.Form):
 
 
 class StopSeveralForm(TokenForm):
-    """What the dialog showed (`id`), what of it is to be stopped (`stop`), the list it came from, and why."""
+    """What the dialog showed (`id`), what of it is to be stopped (`stop`), the list it came from, and why.
+
+    `scope` and `newest` where it was everything of an account or a test: which, and the last run known when shown.
+    """
 
     id = IdsField(required=False)
     stop = IdsField(required=False)
     back = forms.CharField(required=False, max_length=8000)
+    scope = forms.CharField(required=False, max_length=100)
+    newest = forms.IntegerField(required=False, min_value=0, max_value=2**63 - 1)
 
     def __init__(self, data: Any = None, reason: str = ""):
         super().__init__(data, auto_id="stop_%s", reason=reason)

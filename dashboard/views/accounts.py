@@ -114,6 +114,7 @@ def _account_page(request: HttpRequest, account: Account, form: AccountForm, **m
         "form": form,
         "provider": account.provider,
         "names": RequesterNamesForm(None, account=account),
+        "may_stop": not actions.may_control(request.user, account) and account.runs.live().exists(),
         "more_names": max(0, nameless(account).count() - NAMES_SHOWN),
         **_table(account),
         **more,

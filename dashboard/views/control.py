@@ -17,7 +17,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from dashboard import words
 from dashboard.control_forms import QueueForm, StartForm, StopForm
-from dashboard.intent_ends import end_of
+from dashboard.intent_ends import end_of, is_unheeded
 from dashboard.permissions import viewers
 from runs import actions
 from runs.choices import IntentKind, IntentOutcome
@@ -240,7 +240,7 @@ def _began(run: Run) -> datetime:
 
 
 def intents() -> QuerySet[ControlIntent]:
-    return ControlIntent.objects.select_related("account", "load_test__target", "run__load_test", "run__account")
+    return ControlIntent.objects.for_list().select_related("load_test__target", "run__account")
 
 
 @require_safe
@@ -255,7 +255,8 @@ def intent_page(request: HttpRequest, token: UUID) -> HttpResponse:
 
 
 def _state_of(intent: ControlIntent) -> str:
-    return intent.outcome + (f"-{len(intent.candidates)}" if intent.candidates else "")
+    more = ("late" if is_unheeded(intent, timezone.now()) else "", len(intent.candidates) or "")
+    return "-".join([intent.outcome, *(str(part) for part in more if part)])
 
 
 def _show_intent(
@@ -268,7 +269,8 @@ def _show_intent(
         "state": _state_of(intent),
         "account": intent.account,
         "provider": provider,
-        "end": end_of(intent, provider),
+        "end": end_of(intent, provider, timezone.now()),
+        "unheeded": is_unheeded(intent, timezone.now()),
         "candidates": Run.objects.for_list().filter(account=intent.account, external_id__in=intent.candidates),
         "start_url": _start_url(intent),
         "may_control": not actions.may_control(request.user, intent.account),

@@ -117,5 +117,6 @@ def test_page(request: HttpRequest, pk: int) -> HttpResponse:
         "settings": [(label, test.start_values.get(key, "")) for key, label in labels.items()],
         "provider": service.label,
         "trend": trend_of(runs),
+        "may_stop": not row.refusal and test.runs.live().exists(),
     }
     return render(request, "tests/page.html", context)

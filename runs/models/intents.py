@@ -17,6 +17,9 @@ class IntentQuerySet(models.QuerySet):
     def unsettled(self) -> "IntentQuerySet":
         return self.filter(outcome__in=UNSETTLED)
 
+    def for_list(self) -> "IntentQuerySet":
+        return self.select_related("account", "load_test", "run__load_test")
+
     def about(self, run: Run) -> "IntentQuerySet":
         """Everything done here to this run, oldest first."""
         return self.filter(Q(run=run)).order_by("created_at")

@@ -28,6 +28,7 @@ WALKS = {
     "test_each_tab_of_a_failed_run": {f"run_{tab}" for tab in RUN_TABS},
     "test_a_live_run_its_load_test_and_their_dialogs": {
         "run_page", "runs_stop", "runs_stopped", "run_stop", "test_start", "account_start", "test_page", "intent_page",
+        "intent_list", "test_stop", "account_stop",
     },
     "test_what_follows_an_ended_run": {"run_start_again"},
     "test_a_saved_view_and_its_dialogs": {"view_list", "view_page", "view_delete"},
@@ -145,7 +146,8 @@ def test_a_live_run_its_load_test_and_their_dialogs(admin, inspector, world):
     admin.get_by_role("button", name="Start", exact=False).last.click()
     expect(admin.locator("dialog[open]")).to_have_count(0)
     intent = world.tell("rows", model="ControlIntent", values=["token"], load_test=run["load_test_id"])[-1]["token"]
-    inspector.visit(admin, f"/intents/{intent}/")
+    inspector.visit(admin, f"/intents/{intent}/", "/intents/", "/intents/?state=open&kind=stop&name=nothing")
+    inspector.visit(admin, f"{test}stop/", f"/accounts/{SLUGS[VSTS]}/stop/")
 
 
 def test_what_follows_an_ended_run(operator, inspector, world):
