@@ -122,10 +122,26 @@ def intents() -> list[dict[str, Any]]:
             "token": str(row.token), "kind": row.kind, "account": row.account.slug, "test": row.test_name,
             "test_external_id": row.load_test.external_id if row.load_test else "",
             "outcome": row.outcome, "external_id": row.external_id, "message": row.message,
-            "sent": row.sent_at is not None, "user": row.user_name,
+            "sent": row.sent_at is not None, "user": row.user_name, "candidates": row.candidates,
+            "run": row.run_id, "took_s": row.settled_at and (row.settled_at - row.created_at).total_seconds(),
         }
         for row in rows
     ]  # fmt: skip
+
+
+def tests(provider: str) -> list[dict[str, Any]]:
+    """The load tests of its accounts."""
+    return list(LoadTest.objects.filter(account__provider=provider).order_by("pk").values("pk", "name", "external_id"))
+
+
+def a_drop() -> str:
+    """A test drop with which a run can be created: that of any run known here."""
+    values = (
+        LoadTest.objects.filter(account__provider="vsts")
+        .exclude(start_values={})
+        .values_list("start_values", flat=True)
+    )
+    return next(given["test_drop_id"] for given in values if given.get("test_drop_id"))
 
 
 def export(slug: str, path: str) -> None:
