@@ -174,7 +174,7 @@ def test_a_refusal_carries_the_retry_after_it_was_given(caller, given, sent):
     caller.faults("kind=429" + (f",retry_after={given}" if given else ""))
     answer = caller.get()
     assert answer.headers.get("Retry-After") == sent
-    assert answer.json()["error"]["message"] == "The service cannot answer now. Try again later."
+    assert answer.json()["error"]["message"] == "The service cannot answer now."
 
 
 def test_retry_after_can_be_a_date(caller):
@@ -212,8 +212,9 @@ def test_bodies_are_spoiled(caller):
     with pytest.raises(json.JSONDecodeError):
         truncated.json()
     assert types.json() == {"k6-runs": "surprise", "meta": "surprise"}
-    assert odd.json()["k6-runs"][:-1] == right["k6-runs"]
-    assert odd.json()["k6-runs"][-1]["id"] == [None]
+    rows, middle = odd.json()["k6-runs"], len(right["k6-runs"]) // 2
+    assert rows[middle]["id"] == [None]
+    assert rows[:middle] + rows[middle + 1 :] == right["k6-runs"][:middle] + right["k6-runs"][middle + 1 :]
     assert html.headers["Content-Type"].startswith("text/html")
 
 

@@ -140,12 +140,13 @@ def _other_type(value: Any) -> Any:
 
 
 def _with_odd_rows(value: Any) -> Any:
-    """One more row in each list of objects: without an id, and nothing in it of the type it should be."""
+    """The middle row of each list of objects without an id, and nothing in it of the type it should be."""
     if isinstance(value, dict):
         return {key: _with_odd_rows(member) if isinstance(member, list) else member for key, member in value.items()}
     if isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
-        odd = {key: [None] if isinstance(member, (str, int)) else 7 for key, member in value[0].items()}
-        return [*value, odd]
+        middle = len(value) // 2
+        odd = {key: [None] if isinstance(member, (str, int)) else 7 for key, member in value[middle].items()}
+        return [*value[:middle], odd, *value[middle + 1 :]]
     return value
 
 

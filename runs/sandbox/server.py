@@ -216,7 +216,7 @@ def _provider(path: str) -> str:
 
 def _refused(provider: str, status: int) -> Reply:
     """A refusal that nobody asked for, in the words of the family."""
-    sentence = "The service cannot answer now. Try again later."
+    sentence = "The service cannot answer now."
     refusal: Refusal
     if provider == VSTS:
         refusal = vsts_app.error(status, sentence, "ServiceUnavailableException")

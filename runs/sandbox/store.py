@@ -166,11 +166,11 @@ class Store:
     @contextmanager
     def clock_of(self, provider: str) -> Iterator[None]:
         """Time as this provider's own clock tells it, which a fault may have put wrong. Hold `lock` around it."""
-        self.clock.skew = self.faults.skew(provider)
+        before, self.clock.skew = self.clock.skew, self.faults.skew(provider)
         try:
             yield
         finally:
-            self.clock.skew = 0
+            self.clock.skew = before
 
     def _next_outcome(self, provider: str) -> str | None:
         return self.outcomes[provider].pop(0) if self.outcomes[provider] else None
@@ -231,12 +231,13 @@ class Store:
 
     def insert_run(self, provider: str) -> Run:
         """One more run out of the blue, as if somebody else had started it just now."""
-        if provider == K6:
-            return self.start_k6(next(iter(self.tests[K6].values())))
-        test = next(iter(self.tests[VSTS].values()))
-        run = self.create_vsts(test.name, {})
-        self.queue_vsts(run)
-        return run
+        with self.clock_of(provider):
+            if provider == K6:
+                return self.start_k6(next(iter(self.tests[K6].values())))
+            test = next(iter(self.tests[VSTS].values()))
+            run = self.create_vsts(test.name, {})
+            self.queue_vsts(run)
+            return run
 
     # --- files --------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from .answers import clean_text
-from .base import Forbidden, NotFound, Refused, ServiceError, Unauthorized, Unavailable, UnexpectedAnswer
+from .base import Forbidden, NotFound, Refused, ServiceError, Unauthorized, Unavailable
 
 _QUERY = re.compile(r"(https?://[^\s?#\"'<>]+)[?#][^\s\"'<>]*")
 
@@ -83,9 +83,9 @@ def failure(
     if status == 429:
         return _later(f"{provider} asks us to send less{because}.", retry_after(headers))
     if 300 <= status < 400:
-        return UnexpectedAnswer(
+        # After "see other" the first request was carried out; the other redirects say that it was not.
+        return Refused(
             f"{provider} sent us on to another address, which is never followed. Enter the account's final address.",
-            # After "see other" the first request was carried out; the other redirects say that it was not.
             maybe_done=write and status in (302, 303),
         )
     if 400 <= status < 500:

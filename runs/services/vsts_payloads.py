@@ -162,9 +162,9 @@ class RunRow(Row):
 
 
 def rows_of(data: Any, what: str) -> list[Any]:
-    """The items of a list answer, bare or as {count, value}; UnexpectedAnswer when it is neither."""
+    """The items of a list answer, bare or as {count, value}; UnexpectedAnswer when it is neither, or has no object."""
     items = data.get("value") if isinstance(data, Mapping) else data
-    if not isinstance(items, list):
+    if not isinstance(items, list) or (items and not any(isinstance(item, Mapping) for item in items)):
         raise unexpected(what)
     return items
 

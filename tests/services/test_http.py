@@ -206,7 +206,7 @@ def test_a_redirect_is_never_followed(faults, other_faults, http, status, locati
 
     error = failure_of(http.get, "/runs")
 
-    assert isinstance(error, UnexpectedAnswer)
+    assert isinstance(error, Refused)
     assert len(faults.requests) == 1
     assert other_faults.connections == 0
 
