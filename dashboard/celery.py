@@ -16,7 +16,7 @@ from celery import Celery
 from celery.signals import heartbeat_sent, worker_ready, worker_shutdown
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
 TICK_S = 1.0
@@ -70,7 +70,7 @@ def _note_alive(**_: Any) -> None:
     alive = _alive.setdefault("here", Alive("celery"))
     try:
         alive.note()
-    except DatabaseError:
+    except Error:
         log.warning("The database does not answer.")
     finally:
         connection.close()

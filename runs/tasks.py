@@ -1,7 +1,7 @@
 """The background jobs: which accounts are due, and a turn over each, in a thread here or by a queue's worker."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
 from threading import Event
@@ -45,7 +45,7 @@ def run_account(pk: int, should_stop: Callable[[], bool] = lambda: False) -> Non
     except Account.DoesNotExist:
         log.info("Account %s is gone.", pk)
     except (OperationalError, InterfaceError):
-        log.exception("The database refused a sync of account %s; it is tried again when its lease ends.", pk)
+        log.exception("The database refused a sync of account %s; it is tried again soon.", pk)
     except Exception:
         log.exception("The sync of account %s broke off.", pk)
     finally:
@@ -73,8 +73,11 @@ class Alive:
         self._started_at = timezone.now()
         self._noted_at: datetime | None = None
 
-    def note(self) -> None:
-        """Touch the row every ALIVE_EVERY, and clean up after processes that live no more."""
+    def note(self, at_work: Container[int] | None = None) -> None:
+        """Touch the row every ALIVE_EVERY, and clean up after processes that live no more.
+
+        `at_work`: the accounts this process is at work on, where it knows them all.
+        """
         now = timezone.now()
         if self._noted_at and now - self._noted_at < ALIVE_EVERY:
             return
@@ -84,8 +87,8 @@ class Alive:
         self._noted_at = now
         Worker.objects.filter(seen_at__lt=now - FORGET_WORKERS_AFTER).delete()
         settle_unsent(now)  # here, because it needs no provider: that may be down, or the account paused
-        if freed := free_leases_of_the_dead():
-            log.warning("Took %s accounts back from workers of this machine that live no more.", freed)
+        if freed := free_leases_of_the_dead(at_work):
+            log.warning("Took %s accounts back that nobody on this machine is at work on.", freed)
 
     def end(self) -> None:
         """This process syncs no more."""
@@ -103,7 +106,7 @@ def work(stop: Event) -> None:
         while not stop.is_set():
             busy = {pk: job for pk, job in busy.items() if not job.done()}
             try:
-                alive.note()
+                alive.note(busy)
                 for account in due_accounts():
                     if len(busy) < THREADS and account.pk not in busy:
                         busy[account.pk] = pool.submit(run_account, account.pk, stop.is_set)

@@ -110,3 +110,11 @@ def test_the_leases_of_the_living_and_of_other_machines_are_left_alone(dead_pid)
     for n, name in enumerate(names):
         claim(make_account(f"account {n}"), name, timezone.now())
     assert free_leases_of_the_dead() == 0
+
+
+def test_a_lease_that_could_not_be_given_back_ends_once_nobody_here_is_at_work_on_it():
+    at_work, left = make_account("at work"), make_account("left")
+    for account in (at_work, left):
+        claim(account, owner_name(), timezone.now())
+    assert free_leases_of_the_dead([at_work.pk]) == 1
+    assert SyncState.objects.get(lease_until=None).account == left

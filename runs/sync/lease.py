@@ -3,6 +3,7 @@
 import os
 import secrets
 import socket
+from collections.abc import Container
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -96,15 +97,18 @@ def owner_name() -> str:
     return f"{socket.gethostname()[:60]}:{os.getpid()}:{_MARK}"
 
 
-def free_leases_of_the_dead() -> int:
+def free_leases_of_the_dead(at_work: Container[int] | None = None) -> int:
     """End the leases of processes of this machine that live no more, without waiting for them to expire.
 
-    A process that lives where we cannot see it is only fenced off, and its account read on by another.
+    `at_work`: the accounts this process is at work on, so that a lease of its own that it could not give back, because
+    the database was away, ends too; None where others of its kind know that. A process that lives where we cannot see
+    it is only fenced off, and its account read on by another.
     """
     freed = 0
     held = SyncState.objects.filter(owner__startswith=f"{socket.gethostname()[:60]}:", lease_until__gt=timezone.now())
-    for pk, owner, epoch in list(held.values_list("pk", "owner", "epoch")):
-        if _is_dead(owner):
+    for pk, account, owner, epoch in list(held.values_list("pk", "account_id", "owner", "epoch")):
+        let_go = at_work is not None and owner == owner_name() and account not in at_work
+        if let_go or _is_dead(owner):
             freed += SyncState.objects.filter(pk=pk, epoch=epoch).update(
                 lease_until=None, owner="", phase="", epoch=epoch + 1
             )
