@@ -14,6 +14,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ import django
 django.setup()
 
 from django.contrib.auth.models import User  # noqa: E402
-from django.db import InterfaceError, OperationalError, close_old_connections  # noqa: E402
+from django.db import InterfaceError, OperationalError, close_old_connections, connections  # noqa: E402
 
 from runs.actions import NotAllowed, start_run, stop_run  # noqa: E402
 from runs.choices import IntentOutcome  # noqa: E402
@@ -39,7 +40,8 @@ def known_test(press: dict[str, Any]) -> LoadTest | None:
     return next((test for test in tests.exclude(start_values={}) if test.start_values.get("test_drop_id")), None)
 
 
-def press_start(press: dict[str, Any], test: LoadTest) -> None:
+def press_start(press: dict[str, Any], test: LoadTest) -> bool:
+    """Whether the press is through; it is not where the database was away or locked: then the same button again."""
     account, user = Account.objects.get(slug=press["account"]), User.objects.get(username=PERSON)
     new = SERVICES[account.provider].starts_new_tests
     values = {**test.start_values, "name": press["test"]} if new else {}
@@ -48,10 +50,13 @@ def press_start(press: dict[str, Any], test: LoadTest) -> None:
             user=user, account=account, load_test=None if new else test, values=values, reason="a trial",
             token=uuid.UUID(press["token"]),
         )  # fmt: skip
-    except Exception as problem:  # a page would answer "that went wrong"; the press counts all the same
+    except Exception as problem:  # a page would answer "that went wrong"
         print(f"press {press['token']}: {type(problem).__name__}: {problem}", flush=True)
+        return not isinstance(problem, (OperationalError, InterfaceError))
+    else:
+        return True
     finally:
-        close_old_connections()
+        connections.close_all()  # this thread's own
 
 
 def press_stop(press: dict[str, Any]) -> bool:
@@ -82,12 +87,9 @@ def carry_out(press: dict[str, Any], marks: Path) -> bool:
     if press.get("die_after") is not None and not mark.exists():
         mark.touch()
         threading.Timer(press["die_after"], os.kill, (os.getpid(), signal.SIGKILL)).start()
-    presses = [threading.Thread(target=press_start, args=(press, test)) for _ in range(1 + bool(press.get("twice")))]
-    for thread in presses:
-        thread.start()
-    for thread in presses:
-        thread.join()
-    return True
+    times = 1 + bool(press.get("twice"))
+    with ThreadPoolExecutor(times) as pool:
+        return all(pool.map(press_start, [press] * times, [test] * times))
 
 
 def _tried(do: Callable[..., bool], *given: Any) -> bool:
