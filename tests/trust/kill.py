@@ -24,7 +24,7 @@ class Size:
     presses: int = 48
     press_s: float = 420
     deadly: float = 0.5
-    limit_s: float = 1500
+    limit_s: float = 3600
     tests: int = 48
     blows: int = 0
 
