@@ -41,8 +41,12 @@ STOP_ENDS = {
     IntentOutcome.DONE: End("The run has ended", "", "ok", "circle-check"),
     IntentOutcome.REFUSED: End("Not stopped", "{provider} refused it.", "error", "ban"),
     IntentOutcome.NOT_STARTED: End("Not sent", "The stop was never sent.", "error", "ban"),
+    IntentOutcome.NO_EFFECT: End(
+        "The stop had no effect", "Ask again, or look at {provider}.", "error", "square-x-filled"
+    ),
     IntentOutcome.CANNOT_TELL: End("Cannot tell whether it stopped", "{provider} lost it.", "warning", "help-circle"),
 }
+UNHEEDED = (IntentOutcome.SENT, IntentOutcome.ACCEPTED, IntentOutcome.NO_EFFECT)
 STILL_RUNNING = End(
     f"Still running {ASK_AGAIN_AFTER.seconds} s after the stop",
     "{provider} has not confirmed the stop, and the run goes on. You can ask again.",
@@ -52,7 +56,7 @@ STILL_RUNNING = End(
 
 def is_unheeded(intent: ControlIntent, now: datetime) -> bool:
     """Whether a stop was sent long enough ago, and its run goes on as if it had not been. Reads `intent.run`."""
-    waits = intent.kind == IntentKind.STOP and intent.outcome in (IntentOutcome.SENT, IntentOutcome.ACCEPTED)
+    waits = intent.kind == IntentKind.STOP and intent.outcome in UNHEEDED
     return waits and intent.run.is_stoppable and now - intent.sent_at >= ASK_AGAIN_AFTER
 
 
@@ -61,7 +65,7 @@ def end_of(intent: ControlIntent, provider: str, now: datetime | None = None) ->
 
     With `now` a stop that has no effect is called that.
     """
-    if now and is_unheeded(intent, now):
+    if now and is_unheeded(intent, now) and not intent.is_settled:
         return replace(STILL_RUNNING, text=STILL_RUNNING.text.format(provider=provider))
     ends = START_ENDS if intent.kind == IntentKind.START else STOP_ENDS
     end = ends.get(intent.outcome)

@@ -62,7 +62,7 @@ class IntentKind(models.TextChoices):
 
 
 class IntentOutcome(models.TextChoices):
-    """How far a person's wish has come. OPEN and SENT are unsettled; all others are final."""
+    """How far a person's wish has come. Those of UNSETTLED can still change; all others are final."""
 
     OPEN = "open", "Not sent yet"
     SENT = "sent", "Sent, no answer yet"
@@ -73,6 +73,7 @@ class IntentOutcome(models.TextChoices):
     NOT_STARTED = "not_started", "Not started"
     CANNOT_TELL = "cannot_tell", "Cannot tell"
     LEFT = "left", "Left as it is"
+    NO_EFFECT = "no_effect", "No effect"
 
 
 UNSETTLED = (IntentOutcome.OPEN, IntentOutcome.SENT, IntentOutcome.ACCEPTED, IntentOutcome.CREATED)

@@ -13,7 +13,7 @@ from runs import actions
 from runs.choices import IntentOutcome, RunResult, RunStatus
 from runs.listing import RunFilters, Wanted, runs_matching
 from runs.models import ControlIntent, Run
-from runs.services.base import Refused, Unavailable
+from runs.services.base import BadRow, Refused, Unavailable
 from runs.sync import sync_account
 from runs.sync.lost_starts import LIST_LAG
 from tests.fake_service import remote
@@ -381,6 +381,47 @@ def test_a_stop_of_a_run_the_provider_then_loses_is_not_waited_for_for_ever(oper
     intent = stop(operator, running)
     fake.runs.clear()
     sync_later(account, 5)
+    intent.refresh_from_db()
+    assert intent.outcome == IntentOutcome.CANNOT_TELL
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_a_stop_that_nobody_heeds_is_settled_after_ten_minutes(operator, account, fake, running, answered):
+    if not answered:
+        fake.fail("stop", LOST)
+    intent = stop(operator, running)
+    sync_later(account, 9 * 60)
+    intent.refresh_from_db()
+    assert not intent.is_settled
+    sync_later(account, 11 * 60)
+    intent.refresh_from_db()
+    assert (intent.outcome, intent.is_settled) == (IntentOutcome.NO_EFFECT, True)
+    assert intent.message.startswith("It was still going on 11 min after it was asked to stop. Ask again")
+    assert stop(operator, running).outcome == IntentOutcome.ACCEPTED
+    assert len(fake.asked("stop")) == 2
+
+
+def test_a_run_that_is_stopping_has_a_day_to_end(operator, account, fake, running):
+    intent = stop(operator, running)
+    fake.has(replace(fake.runs[running.external_id], status=RunStatus.STOPPING))
+    sync_later(account, 3600)
+    intent.refresh_from_db()
+    assert intent.outcome == IntentOutcome.ACCEPTED
+    sync_later(account, 25 * 3600)
+    intent.refresh_from_db()
+    assert intent.outcome == IntentOutcome.NO_EFFECT
+    assert "It had still not ended (stopping) 25 h after" in intent.message
+
+
+def test_a_run_that_cannot_be_read_any_more_does_not_keep_its_stop_open(operator, account, fake, running, monkeypatch):
+    intent = stop(operator, running)
+    told = [BadRow(running.external_id, "no id")]
+    monkeypatch.setattr(fake, "get_runs", lambda *_: told)
+    fake.runs.clear()
+    sync_later(account, 3600)
+    intent.refresh_from_db()
+    assert intent.outcome == IntentOutcome.ACCEPTED
+    sync_later(account, 25 * 3600)
     intent.refresh_from_db()
     assert intent.outcome == IntentOutcome.CANNOT_TELL
 

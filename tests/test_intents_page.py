@@ -180,7 +180,8 @@ def test_every_start_has_an_end_and_only_what_can_change_is_polled(intent):
             end = end_of(intent, "Two Step Provider")
             assert "{" not in end.text
             assert end.polls == (outcome in UNSETTLED and outcome != IntentOutcome.CREATED)
-    assert set(START_ENDS) == set(IntentOutcome)
+    assert set(START_ENDS) == set(IntentOutcome) - {IntentOutcome.NO_EFFECT}
+    assert set(STOP_ENDS) == set(IntentOutcome) - {IntentOutcome.CREATED, IntentOutcome.LEFT}
 
 
 def test_what_may_be_it_is_named_while_plimsoll_still_looks(operator, load_test, maya):

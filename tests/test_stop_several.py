@@ -434,3 +434,24 @@ def test_ninety_seconds_later_each_says_that_it_still_runs_and_can_be_asked_agai
         assert polled.status_code == 200
         operator.post(URL, entered(operator.post(URL, ids(run))))
     assert len(fake.asked("stop")) == 2
+
+
+def test_a_stop_that_had_no_effect_is_no_longer_looked_after_and_can_be_asked_again(operator, load_test, fake):
+    run = live(load_test, 1)
+    place = operator.post(URL, entered(operator.post(URL, ids(run))))["Location"]
+    message = "It was still going on 11 min after it was asked to stop. Ask again, or look at Fake Provider."
+    ControlIntent.objects.update(outcome=IntentOutcome.NO_EFFECT, message=message, settled_at=NOW)
+    intent = ControlIntent.objects.get()
+    with time_machine.travel(NOW + timedelta(minutes=12), tick=False):
+        page = operator.get(place)
+        assert f"The stop had no effect. {message}" in lines(page)[0]
+        assert "Ask 1 run again…" in text_of(page)
+        assert b"every 3s" not in page.content
+        page = operator.get(f"/intents/{intent.token}/")
+        assert "The stop had no effect" in text_of(page)
+        assert f'href="/runs/{run.pk}/stop/"' in page.content.decode()
+        assert b"every 3s" not in page.content
+        assert message in text_of(operator.get("/intents/?state=no_effect"))
+        assert message in text_of(operator.get(f"/runs/{run.pk}/activity/"))
+    Run.objects.update(status=RunStatus.ABORTED)
+    assert "Ask again…" not in text_of(operator.get(f"/intents/{intent.token}/"))

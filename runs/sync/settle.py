@@ -19,6 +19,8 @@ from .mirror import hold
 
 LATE = timedelta(days=1)  # so long after a start was lost a run that fits is still noticed
 PATIENCE = timedelta(seconds=90)  # for a provider that does not tell who we are
+# A stop whose run was read this long after it, and goes on, is waited for no more; one that is stopping gets a day.
+NO_EFFECT_AFTER = timedelta(minutes=10)
 NEVER_SENT = "It was never sent: Plimsoll was interrupted before."
 FOUND = "the run was found afterwards, the only one of this test by our credentials since it was sent."
 UNSURE = (IntentOutcome.NOT_STARTED, IntentOutcome.CANNOT_TELL)
@@ -96,15 +98,32 @@ def _look_at(
 def _settle_stop(intent: ControlIntent, service: RunService, now: datetime) -> None:
     run = intent.run
     if run.status not in ENDED:
-        if run.gone_at:
-            message = f"Cannot tell whether it stopped: {service.label} does not know the run any more."
-            settle(intent, IntentOutcome.CANNOT_TELL, message, now)
-        return
-    if run.status == RunStatus.ABORTED:
+        _settle_vain_stop(intent, service, now)
+    elif run.status == RunStatus.ABORTED:
         seconds = max(0, round((now - intent.sent_at).total_seconds()))
         settle(intent, IntentOutcome.DONE, f"Stopped. Confirmed {seconds} s after it was asked for.", now)
     else:
         settle(intent, IntentOutcome.DONE, "The run ended by itself before the stop took effect.", now)
+
+
+def _settle_vain_stop(intent: ControlIntent, service: RunService, now: datetime) -> None:
+    """A stop whose run has not ended. One that nobody heeds must not be waited for, and asked about, for ever."""
+    run, seen_after = intent.run, intent.run.synced_at - intent.sent_at
+    if run.gone_at:
+        message = f"Cannot tell whether it stopped: {service.label} does not know the run any more."
+        settle(intent, IntentOutcome.CANNOT_TELL, message, now)
+    elif seen_after >= (NO_EFFECT_AFTER if run.is_stoppable else LATE):
+        how = "was still going on" if run.is_stoppable else f"had still not ended ({run.get_status_display().lower()})"
+        message = f"It {how} {_long(seen_after)} after it was asked to stop. Ask again, or look at {service.label}."
+        settle(intent, IntentOutcome.NO_EFFECT, message, now)
+    elif now - intent.sent_at >= LATE:
+        message = f"Cannot tell whether it stopped: {service.label} shows nothing of the run any more that can be read."
+        settle(intent, IntentOutcome.CANNOT_TELL, message, now)
+
+
+def _long(gap: timedelta) -> str:
+    minutes = round(gap.total_seconds() / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"
 
 
 def _settle_made(intent: ControlIntent, service: RunService, pass_began: datetime, now: datetime) -> None:
