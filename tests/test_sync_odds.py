@@ -159,6 +159,13 @@ def test_a_run_created_and_forgotten_is_looked_at_calmly(account, fake):
     assert wait_of(account) < IDLE / 2
 
 
+def test_a_run_that_has_been_live_for_days_is_looked_at_every_minute_rather_than_every_few_seconds(account, fake):
+    account.sync_interval_s = SyncInterval.HOUR
+    fake.has(remote("1", **LIVE | {"created_at": timezone.now() - timedelta(hours=25)}))
+    sync_account(account)
+    assert timedelta(seconds=50) <= wait_of(account) <= timedelta(seconds=70)
+
+
 def test_a_run_stored_by_a_start_hides_none_that_was_made_before_it(account, fake, monkeypatch):
     """Its list was not read since: a provider that asks "anything newer than what you hold?" must hear of the older."""
     now = timezone.now()

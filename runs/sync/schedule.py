@@ -10,6 +10,8 @@ from runs.models import Account
 from runs.services.base import Unavailable
 
 BUSY_S = 5.0  # while runs are live or an intent is open
+LONG_LIVE = timedelta(days=1)  # a run live for longer is in no hurry, or stuck at its provider …
+LONG_LIVE_S = 60.0  # … and looked at this often
 AT_REST = timedelta(days=1)  # without a new run this long, an account is looked at less often …
 AT_REST_FACTOR = 1.5  # … by this much: a run that somebody starts elsewhere is still seen within twice the interval
 JITTER = 0.1
@@ -26,8 +28,10 @@ def interval_of(account: Account) -> timedelta:
     forgotten = {"status": RunStatus.CREATED, "created_at__lt": now - FORGOTTEN}
     live = account.runs.live().filter(gone_at=None).exclude(**forgotten)
     asked = account.intents.unsettled().exclude(outcome=IntentOutcome.CREATED)
-    if live.exists() or asked.exists():
+    if live.filter(created_at__gte=now - LONG_LIVE).exists() or asked.exists():
         return timedelta(seconds=_jittered(BUSY_S))
+    if live.exists():
+        return timedelta(seconds=_jittered(min(LONG_LIVE_S, account.sync_interval_s)))
     at_rest = not account.runs.filter(created_at__gte=now - AT_REST).exists()
     return timedelta(seconds=_jittered(account.sync_interval_s * (AT_REST_FACTOR if at_rest else 1)))
 
