@@ -161,7 +161,7 @@ def _send_each(intent: ControlIntent, steps: tuple[str, ...]) -> ControlIntent:
             return _start_failed(intent, service, problem)
         if remote is not None:
             with transaction.atomic():
-                [run] = save_runs(intent.account, [remote], timezone.now())
+                [run] = save_runs(intent.account, [remote], timezone.now(), intent.sent_at)
                 link_run(intent, run)
                 intent.save(update_fields=["run", "external_id", "load_test"])
     if remote is None:
@@ -171,8 +171,9 @@ def _send_each(intent: ControlIntent, steps: tuple[str, ...]) -> ControlIntent:
 
 def _look_at(service: RunService, intent: ControlIntent) -> None:
     """Show the run as its last step left it; if it cannot be read now, the sync will."""
+    asked_at = timezone.now()
     try:
-        save_runs(intent.account, [service.get_run(intent.external_id)], timezone.now())
+        save_runs(intent.account, [service.get_run(intent.external_id)], timezone.now(), asked_at)
     except ServiceError as problem:
         log.info("The run just started could not be read: %s", problem)
 
@@ -317,8 +318,9 @@ def _stop_failed(intent: ControlIntent, run: Run, service: RunService, problem: 
         request_sync(intent.account)
         return intent
     # A refusal often means that the run ended meanwhile: look, so that the page says so.
+    asked_at = timezone.now()
     try:
-        [run] = save_runs(run.account, [service.get_run(run.external_id)], timezone.now())
+        [run] = save_runs(run.account, [service.get_run(run.external_id)], timezone.now(), asked_at)
     except ServiceError:
         return _settled(intent, IntentOutcome.REFUSED, f"Not stopped. {problem}")
     if run.is_ended:

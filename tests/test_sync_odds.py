@@ -1,6 +1,8 @@
 """One odd run, or one that the provider will not give, never keeps the others from being read."""
 
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 import time_machine
@@ -10,6 +12,8 @@ from runs.choices import RunResult, RunStatus, SyncInterval
 from runs.models import LoadTest, Run, SyncState
 from runs.services.base import Forbidden, Refused, RemoteTest, Unavailable, UnexpectedAnswer
 from runs.sync import sync_account
+from runs.sync.details import read_details
+from runs.sync.mirror import save_runs
 from runs.sync.passes import DETAILS_IN_VAIN
 from runs.tasks import due_accounts
 from tests.fake_service import remote
@@ -164,6 +168,38 @@ def test_a_run_that_has_been_live_for_days_is_looked_at_every_minute_rather_than
     fake.has(remote("1", **LIVE | {"created_at": timezone.now() - timedelta(hours=25)}))
     sync_account(account)
     assert timedelta(seconds=50) <= wait_of(account) <= timedelta(seconds=70)
+
+
+@pytest.mark.parametrize("where", ["page", "live", "details"])
+def test_an_answer_that_was_overtaken_brings_no_ended_run_back_to_life(account, fake, monkeypatch, where):
+    """A list is asked for, somebody's stop is confirmed and stored, and only then the list arrives."""
+    run = remote("1", **LIVE | {"created_at": timezone.now()})
+    fake.has(run)
+    sync_account(account)
+
+    def late(answer, *about):
+        got = list(answer(*about)) if where == "page" else answer(*about)
+        fake.has(replace(run, status=RunStatus.ABORTED, provider_status="5"))
+        save_runs(account, [fake.runs["1"]], timezone.now())
+        return got
+
+    call = {"page": "iter_runs", "live": "get_runs", "details": "get_run"}[where]
+    monkeypatch.setattr(fake, call, partial(late, getattr(fake, call)))
+    if where == "details":
+        [kept] = Run.objects.select_related("account", "load_test")
+        read_details(fake, kept, timezone.now())
+    else:
+        if where == "live":
+            monkeypatch.setattr(fake, "iter_runs", lambda *_: iter(()))
+        sync_account(account)
+    run = Run.objects.get()
+    assert run.status == RunStatus.ABORTED
+    assert list(run.statusevents.order_by("pk").values_list("status", flat=True)) == [
+        RunStatus.RUNNING,
+        RunStatus.ABORTED,
+    ]
+    if where == "details":
+        assert run.details_at is None  # those of the live run are not the ended one's
 
 
 def test_a_run_stored_by_a_start_hides_none_that_was_made_before_it(account, fake, monkeypatch):

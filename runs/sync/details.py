@@ -25,7 +25,8 @@ from .mirror import fitted, refresh_days, save_runs
 def read_details(service: RunService, run: Run, now: datetime, fence: Callable[[], None] = lambda: None) -> Run:
     """Ask for one run and everything below it, and store both; `fence` is called in the transaction that stores.
 
-    What is true of the whole provider (Unavailable, credentials not accepted) is the caller's to handle.
+    `now` is before the first question. What is true of the whole provider (Unavailable, credentials not accepted) is
+    the caller's to handle.
     """
     try:
         remote = service.get_run(run.external_id)
@@ -38,8 +39,9 @@ def read_details(service: RunService, run: Run, now: datetime, fence: Callable[[
         # One run that cannot be read must not be asked for again on every pass, nor stop the others.
         return _noted(run, fence, details_at=now, details_error=str(problem))
     with transaction.atomic():
-        [run] = save_runs(run.account, [remote], now)
-        save_details(run, details, now)
+        [run] = save_runs(run.account, [remote], now, asked_at=now)
+        if run.status == remote.status:  # else it has gone on since: what was read below it is out of date
+            save_details(run, details, now)
         fence()
     return run
 

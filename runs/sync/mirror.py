@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import CharField, Count, Model, Q
 from django.db.models.functions import TruncDate
 
-from runs.choices import ENDED, LIVE, IntentKind, RunResult
+from runs.choices import ENDED, LIVE, IntentKind, RunResult, RunStatus
 from runs.models import Account, DayResult, LoadTest, Person, Run, RunPayload, StatusEvent
 from runs.services.base import RemoteRun, RemoteTest
 
@@ -28,6 +28,8 @@ COPIED = (
     "created_at", "queued_at", "started_at", "load_started_at", "load_ended_at", "ended_at", "duration_s",
     "planned_duration_s", "virtual_users", "note", "web_url", "error_code", "error_message",
 )  # fmt: skip
+# How far a run is; it only ever goes on. An unknown status tells nothing.
+_PROGRESS = {RunStatus.UNKNOWN: -1, **{status: at for at, status in enumerate(LIVE)}, **dict.fromkeys(ENDED, len(LIVE))}
 # A change in one of these means that what was read below the run may be out of date.
 TELLING = ("status", "provider_status", "provider_substatus", "provider_result", "ended_at")
 
@@ -68,14 +70,23 @@ def fitted(row: Row) -> Row:
     return row
 
 
-def save_runs(account: Account, remotes: Sequence[RemoteRun], now: datetime) -> list[Run]:
-    """Upsert a page of runs with all that depends on them: tests, people, payloads, status events, day results."""
+def save_runs(
+    account: Account, remotes: Sequence[RemoteRun], now: datetime, asked_at: datetime | None = None
+) -> list[Run]:
+    """Upsert a page of runs with all that depends on them: tests, people, payloads, status events, day results.
+
+    `asked_at`: when the provider was asked. A run that somebody has stored since then, further on in its life, is left
+    as it is: an answer that was under way for long must not bring an ended run back to life.
+    """
     page = {remote.external_id: remote for remote in remotes}
     if not page:
         return []
     with transaction.atomic():
         hold(account)
         known = {run.external_id: run for run in Run.objects.filter(account=account, external_id__in=page)}
+        overtaken = [run for key, run in known.items() if asked_at and _is_overtaken(page[key], run, asked_at)]
+        for run in overtaken:
+            del page[run.external_id]
         tests = _tests_for(account, page.values())
         people = _people_for(account, page.values())
         rows = [_row(account, remote, known.get(remote.external_id), tests, people, now) for remote in page.values()]
@@ -88,7 +99,11 @@ def save_runs(account: Account, remotes: Sequence[RemoteRun], now: datetime) -> 
         _touch_tests(saved, page)
         changed = [run for run in saved if _counted_as(run) != _counted_as(known.get(run.external_id))]
         refresh_days(changed + [known[run.external_id] for run in changed if run.external_id in known])
-    return saved
+    return [*saved, *overtaken]
+
+
+def _is_overtaken(remote: RemoteRun, run: Run, asked_at: datetime) -> bool:
+    return run.synced_at > asked_at and _PROGRESS[remote.status] < _PROGRESS[RunStatus(run.status)]
 
 
 def _counted_as(run: Run | None) -> tuple | None:

@@ -205,21 +205,23 @@ class _Turn:
         self.so_far.pages, self.so_far.runs = place.get("pages", 0), place.get("runs", 0)
         # Before the history is read we do not hold all runs before `since`, so none of them tells where to stop.
         newest = self._newest_known(since) if since is not None and self.state.history_at else None
+        asked_at = timezone.now()
         for page in service.iter_runs(since, place["service"] or None, {} if since is None else newest):
-            self._store(page, column, place)
+            self._store(page, column, place, asked_at)
+            asked_at = timezone.now()
             self._step("runs" if column == "resume" else "history")
             if column == "history" and self._over(0.5):
                 return False
         return True
 
-    def _store(self, page: RunPage, column: str, place: dict[str, Any]) -> None:
+    def _store(self, page: RunPage, column: str, place: dict[str, Any], asked_at: datetime) -> None:
         self.so_far.pages += 1
         self.so_far.runs += len(page.runs)
         self.so_far.bad += page.bad
         place |= {"service": dict(page.resume), "pages": self.so_far.pages, "runs": self.so_far.runs}
         phase = "runs" if column == "resume" else "history"
         with transaction.atomic():
-            save_runs(self.account, page.runs, timezone.now())
+            save_runs(self.account, page.runs, timezone.now(), asked_at)
             self.lease.write(phase=phase, progress=self._words(), **{column: place})
 
     def _read_history(self, service: RunService) -> bool:
@@ -252,12 +254,13 @@ class _Turn:
         for run in unended.select_related("load_test").order_by("external_id"):
             unseen.setdefault(run.load_test.external_id, []).append(run)
         for test, runs in unseen.items():
+            asked_at = timezone.now()
             told = service.get_runs([run.external_id for run in runs], test)
             now = timezone.now()
             lost = {run.external_id for run in runs} - {row.external_id for row in told}
             self.so_far.bad += [row for row in told if isinstance(row, BadRow)]
             with transaction.atomic():
-                save_runs(self.account, [row for row in told if isinstance(row, RemoteRun)], now)
+                save_runs(self.account, [row for row in told if isinstance(row, RemoteRun)], now, asked_at)
                 self.account.runs.filter(external_id__in=lost).update(gone_at=now)
                 self.lease.write(phase="live")
             self._step("live")
