@@ -73,10 +73,10 @@ def restore_backup(source: Path) -> tuple[dict[str, Any], list[str]]:
             f"The database {_database()} is not empty, and a restore overwrites nothing. Name a new one in "
             "DATABASE_URL (SQLite: another file, or another DATA_DIR; PostgreSQL: createdb)."
         )
-    directory = settings.DATA_DIR
+    # A database elsewhere leaves DATA_DIR alone, which need not be there or be writable then.
+    beside = settings.DATA_DIR if connection.vendor == "sqlite" else None
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=directory, prefix=".restore.") as name:
+        with tempfile.TemporaryDirectory(dir=beside, prefix=".restore.") as name:
             parts = Path(name)
             _unpack(source, parts)
             manifest = json.loads((parts / MANIFEST).read_text())
@@ -217,6 +217,6 @@ def _restore_key(kept: Path) -> str:
         )
     aside = place.with_name(f"{place.name}.before-{timezone.now():%Y%m%d-%H%M%S}")
     place.replace(aside)
-    kept.chmod(0o600)
-    kept.replace(place)
+    place.touch(mode=0o600)
+    place.write_text(kept.read_text())
     return f"{place} is the backup's now; the one that was there is kept as {aside.name}."

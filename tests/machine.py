@@ -2,13 +2,18 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import requests
+
 from tests.processes import ROOT
 from tests.truth import expected_export
+
+PASSWORD = "correct-horse-battery"  # of the people that `machine_steps.people` makes
 
 
 class Machine:
@@ -63,6 +68,16 @@ class Machine:
         found = self.exported(account)
         differing = [key for key, record in expected.items() if not _same(found.get(key), record)]
         return len(differing) + len(found.keys() - expected.keys())
+
+
+def signs_in(url: str, name: str, password: str) -> bool:
+    """Whether a person gets from the sign-in page at this address to the runs, by HTTP and without scripts."""
+    with requests.Session() as browser:
+        page = browser.get(f"{url}/sign-in/", timeout=30)
+        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page.text)[1]
+        form = {"csrfmiddlewaretoken": token, "username": name, "password": password}
+        browser.post(f"{url}/sign-in/", data=form, headers={"Referer": url}, timeout=30)
+        return browser.get(f"{url}/runs/", timeout=60, allow_redirects=False).status_code == 200
 
 
 # The settings of the tests' own process, which tests/settings.py puts into the environment.

@@ -23,11 +23,11 @@ from django.db.migrations.executor import MigrationExecutor  # noqa: E402
 from runs.choices import IntentKind, IntentOutcome  # noqa: E402
 from runs.fields import seal  # noqa: E402
 from runs.models import Account, ControlIntent, LoadTest, Run, SyncState  # noqa: E402
+from tests.machine import PASSWORD  # noqa: E402
 
 PREVIOUS = [("runs", "0003_sync_interval"), ("dashboard", "0003_views_and_lists")]
 # Written by Django's own bookkeeping whenever tables change, or emptied on purpose by a restore.
 NOT_OURS = {"django_migrations", "django_content_type", "auth_permission", "auth_group_permissions", "django_session"}
-PASSWORD = "correct-horse-battery"
 LONG_AGO = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 
@@ -103,6 +103,10 @@ def intents(*slugs: str) -> int:
         ControlIntent.objects.create(outcome=IntentOutcome.OPEN, **common)
         ControlIntent.objects.filter(account=account).update(created_at=ago)
     return ControlIntent.objects.count()
+
+
+def count() -> int:
+    return Run.objects.count()
 
 
 def state() -> dict[str, Any]:

@@ -77,7 +77,7 @@ def test_without_keys_it_holds_none_and_says_what_that_means(old, backup, tmp_pa
 
 @pytest.fixture
 def empty(monkeypatch, settings, tmp_path):
-    settings.DATA_DIR = tmp_path / "data"
+    settings.DATA_DIR = tmp_path
     monkeypatch.setattr(connection.introspection, "table_names", lambda cursor=None: [])
 
 
