@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from dashboard.charts import Chart, chart
+from dashboard.data_age import AccountAge, DataAge
 from runs.choices import LIVE, RunResult, RunStatus, StopReason
-from runs.health import Health
+from runs.health import Health, health_of
 from runs.history import STRIP_RUNS, Strip
-from runs.models import Account, LoadTest, Person, Run, RunSeries, RunThreshold
+from runs.models import Account, LoadTest, Person, Run, RunSeries, RunThreshold, SyncState
 from runs.services.base import CheckStep
 
 COLOURS = (
@@ -124,6 +125,27 @@ def moments() -> dict[str, datetime]:
     """Some times to show the age of."""
     now = timezone.now()
     return {"now": now, "fresh": now - timedelta(seconds=38), "stale": now - timedelta(hours=14)}
+
+
+def data_ages() -> dict[str, DataAge]:
+    """How old data can be: of one account that is well; of several, each with another trouble."""
+    now = timezone.now()
+    whole = {"history_at": now}
+    stale = [
+        _age("retail-prod", now, 14, error="The token was refused (401). Paste a new one.", paused=True, **whole),
+        _age("perf-eus", now, 3, error="Grafana Cloud k6 answered 503. Next try in 12 min.", **whole),
+        _age("perf-weu", now, 26, **whole),
+        _age("fabrikam", now, None, error="No answer from fabrikam.example.", **whole),
+    ]
+    rest = [_age("legacy-org", now, None), _age("perf-lab", now, 0.01, history={"runs": 12873})]
+    return {"well": DataAge([_age("retail-prod", now, 0.01, **whole)], now), "bad": DataAge([*stale, *rest], now)}
+
+
+def _age(name: str, now: datetime, hours: float | None, **state: object) -> AccountAge:
+    account = Account(pk=NOWHERE, name=name, slug=name, provider="k6-legacy")
+    synced = None if hours is None else now - timedelta(hours=hours)
+    account.sync = SyncState(account=account, last_good_at=synced, **state)
+    return AccountAge(account, health_of(account, now))
 
 
 def finished_chart() -> Chart:

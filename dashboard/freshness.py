@@ -18,7 +18,7 @@ _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """`kind`: live (rows shown may change), calm, paused, stale or never; the account whose last sync is the oldest."""
+    """`kind`: live (rows shown may change), calm, paused, stale or never; `account`: which one is the oldest."""
 
     kind: str
     seconds: int
@@ -35,8 +35,10 @@ def freshness_of(seconds: int, live: bool) -> Freshness:
     now = timezone.now()
     accounts = list(Account.objects.syncable().select_related("sync"))
     times = [(account.sync.last_good_at if hasattr(account, "sync") else None, account) for account in accounts]
-    if not times or any(moment is None for moment, _ in times):
-        return Freshness("paused" if not seconds else "never", seconds)
+    never = next((account.name for moment, account in times if moment is None), None)
+    if not times or never is not None:
+        other = any(moment for moment, _ in times)
+        return Freshness("never" if seconds else "paused", seconds, account=never if other else "")
     moment, oldest = min(times, key=lambda each: each[0])
     if health_of(oldest, now).is_bad or now - moment > LATE_AFTER + timedelta(seconds=oldest.sync_interval_s):
         return Freshness("stale", seconds, moment, oldest.name)

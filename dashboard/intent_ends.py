@@ -19,7 +19,7 @@ class End:
     polls: bool = False
 
 
-CHECKING = "It may or may not have {happened}. Plimsoll is checking with {provider}; nothing is sent again."
+CHECKING = "No answer came. Plimsoll is checking with {provider}; nothing is sent again."
 NOT_QUEUED = "{provider} holds the run, but it does not begin until it is queued."
 WHICH = "The runs that fit may be somebody else's. Nothing is sent again."
 
@@ -71,6 +71,5 @@ def end_of(intent: ControlIntent, provider: str, now: datetime | None = None) ->
     end = ends.get(intent.outcome)
     if end is None:
         return End(intent.get_outcome_display(), intent.message, "info", "info-circle")
-    happened = "started" if intent.kind == IntentKind.START else "arrived"
-    text = intent.message or end.text.format(provider=provider, happened=happened)
+    text = intent.message or end.text.format(provider=provider)
     return End(end.headline, text, end.tone, end.icon, end.polls)

@@ -46,11 +46,16 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class UnderWay:
-    """One that counts against a limit: a run, or a start of which no run is known yet. `about` says it in words."""
+    """One that counts against a limit: a run, or a start of which no run is known yet. `what` and `how` say it."""
 
-    about: str
+    what: str
+    how: str
     run: Run | None = None
     intent: ControlIntent | None = None
+
+    @property
+    def about(self) -> str:
+        return f"{self.what} {self.how}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +106,6 @@ class Guards:
     @property
     def full(self) -> list[Limit]:
         return [limit for limit in self.limits if limit.is_full]
-
-    @property
-    def shown_runs(self) -> list[int]:
-        """Keys of the runs that count against a limit."""
-        return [one.run.pk for limit in self.limits for one in limit.taken if one.run]
 
     def frozen_sentence(self, may_override: bool) -> str:
         """ "" while no window holds. Times are in the zone that is active, the reader's."""
@@ -170,14 +170,25 @@ def guards_for(account: Account, load_test: LoadTest | None, now: datetime, but:
     )
 
 
+def beside(guards: Guards, load_test: LoadTest | None, now: datetime) -> list[UnderWay]:
+    """What is under way of the same test or on its target, save what a full limit names. It is no refusal."""
+    if load_test is None:
+        return []
+    same = guards.target_limit.taken if guards.target_limit else under_way(now, load_test=load_test)
+    named = [(one.run, one.intent) for limit in guards.full for one in limit.taken[:MOST_NAMED]]
+    return [one for one in same if (one.run, one.intent) not in named]
+
+
 def under_way(
-    now: datetime, *, account: Account | None = None, target: Target | None = None, but: ControlIntent | None = None
-) -> list[UnderWay]:
-    """What takes a place on this account, or on this target at any provider. Two queries.
+    now: datetime, *, account: Account | None = None, target: Target | None = None, load_test: LoadTest | None = None,
+    but: ControlIntent | None = None,
+) -> list[UnderWay]:  # fmt: skip
+    """What takes a place on this account, on this target at any provider, or is of this load test. Two queries.
 
     A run whose load is over (processing) and one that is gone take none.
     """
-    where = Q(account=account) if account else Q(load_test__target=target)
+    about = {"account": account, "load_test__target": target, "load_test": load_test}
+    where = Q(**{name: given for name, given in about.items() if given is not None})
     runs = list(Run.objects.for_list().filter(where, _loading(now)).order_by("created_at", "id"))
     starts = ControlIntent.objects.filter(where, NOT_SETTLED).select_related("account", "load_test")
     # With a run, a start counts as that run.
@@ -186,9 +197,7 @@ def under_way(
     if but is not None:
         runs = [run for run in runs if run.pk != but.run_id]
         open_starts = [start for start in open_starts if start.pk != but.pk]
-    return [UnderWay(_about_run(run, now), run=run) for run in runs] + [
-        UnderWay(_about_start(start, now), intent=start) for start in open_starts
-    ]
+    return [_run_under_way(run, now) for run in runs] + [_start_under_way(start, now) for start in open_starts]
 
 
 def _loading(now: datetime) -> Q:
@@ -212,21 +221,22 @@ def _known(now: datetime, **which: object) -> datetime | None:
     return oldest if oldest and now - oldest > OLD_SYNC else None
 
 
-def _about_run(run: Run, now: datetime) -> str:
+def _run_under_way(run: Run, now: datetime) -> UnderWay:
     began = {RunStatus.RUNNING: run.load_started_at, RunStatus.QUEUED: run.queued_at}.get(run.status)
     how = HOW[RunStatus(run.status)].format(since=_long(now - (began or run.created_at)))
     by = f"started by {run.requested_by}" if run.requested_by else ""
     age = now - run.synced_at
     old = f"as of {_long(age)} ago" if age > OLD_AFTER else ""
     aside = ", ".join(part for part in (by, old) if part)
-    return f"{_label(run.account)} “{run.load_test}” #{run.shown_number} {how}{f' ({aside})' if aside else ''}"
+    what = f"{_label(run.account)} “{run.load_test}” #{run.shown_number}"
+    return UnderWay(what, f"{how} ({aside})" if aside else how, run=run)
 
 
-def _about_start(start: ControlIntent, now: datetime) -> str:
+def _start_under_way(start: ControlIntent, now: datetime) -> UnderWay:
     since = _long(now - (start.sent_at or start.created_at))
-    what = f"{_label(start.account)} “{start.test_name}”"
-    said = f"a start of {what} by {start.user_name}, {since} ago, is not settled yet"
-    return said if start.account.enabled else f"{said}, and {start.account} is switched off"
+    what = f"a start of {_label(start.account)} “{start.test_name}” by {start.user_name}, {since} ago,"
+    off = "" if start.account.enabled else f", and {start.account} is switched off"
+    return UnderWay(what, f"is not settled yet{off}", intent=start)
 
 
 def _scope(span: Span) -> str:

@@ -89,7 +89,7 @@ def test_an_account_that_is_late_without_an_error_says_so(viewer, run):
 def test_a_new_account_is_not_called_stale(viewer, run):
     SyncState.objects.create(account=make_account("New"))
     shown = text_of(viewer.get("/runs/"))
-    assert "New was never synced yet." in shown
+    assert "New has not been synced yet." in shown
     assert "None of its runs are known yet" not in shown
 
 
@@ -115,12 +115,12 @@ def test_a_live_run_of_a_dead_provider_is_not_shown_as_news(viewer, run):
     assert "What you see is as of" in shown
 
 
-def test_many_accounts_in_trouble_are_counted_not_listed(viewer, run):
+def test_many_accounts_in_trouble_share_one_banner(viewer, run):
     for n in range(4):
         down(make_account(f"Down {n}"))
     shown = text_of(viewer.get("/runs/"))
-    assert "4 accounts are not in sync in all." in shown
-    assert shown.count(OUTAGE) == 3
+    assert "4 accounts are not in sync : Down 0, Down 1, Down 2 and 1 more. What you see of them may be" in shown
+    assert shown.count(OUTAGE) == 4  # told apart when it is opened
 
 
 @pytest.mark.django_db

@@ -73,6 +73,8 @@ def test_a_disabled_account_makes_nothing_stale(viewer, load_test):
 
 def test_an_account_without_a_sync_is_said(viewer, load_test):
     make_account("new")
+    assert chip(viewer) == "new never synced"
+    SyncState.objects.all().delete()
     assert chip(viewer) == "Never synced"
 
 

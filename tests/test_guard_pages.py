@@ -183,7 +183,7 @@ def test_a_protected_target_asks_for_its_name_and_keeps_what_was_typed(operator,
     target.protected = True
     target.save()
     page = operator.get(url(load_test))
-    assert "Checkout API is protected." in text_of(page)
+    assert "Target Checkout API protected" in text_of(page)
     assert "Type Checkout API to confirm" in text_of(page)
     values = {**entered(page), "description": "typed", "target_name": "Checkout"}
     refused = operator.post(url(load_test), values)

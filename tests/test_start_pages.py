@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from runs.choices import IntentOutcome, RunStatus
-from runs.models import ControlIntent, SyncState
+from runs.models import ControlIntent, SyncState, Target
 from runs.services import SERVICES
 from runs.services.base import Refused, Unavailable
 from tests.fake_service import FakeService
@@ -204,7 +204,40 @@ def test_start_again_says_so_where_a_runs_settings_cannot_be_repeated(operator, 
 
 def test_a_test_that_runs_already_is_said_before_starting(operator, load_test):
     make_run(load_test, 215, status=RunStatus.RUNNING, result="none")
-    assert "#215 of this test is still running." in text_of(operator.get(url(load_test)))
+    said = text_of(operator.get(url(load_test)))
+    assert "#215 of this test has been running for" in said
+    assert "Two runs at once make both results hard to read." in said
+
+
+def test_a_run_whose_load_is_over_disturbs_nobody(operator, load_test):
+    make_run(load_test, 215, status=RunStatus.PROCESSING, result="none")
+    assert "#215 of this test" not in text_of(operator.get(url(load_test)))
+
+
+def test_an_earlier_start_without_an_answer_is_said_and_refuses_nothing(operator, load_test):
+    earlier = {"account": load_test.account, "load_test": load_test, "test_name": "Basket", "user_name": "maya"}
+    earlier = ControlIntent.objects.create(kind="start", outcome="sent", sent_at=timezone.now(), **earlier)
+    page = operator.get(url(load_test))
+    said = text_of(page)
+    assert "is not settled yet. A run may still come of it." in said
+    assert f'href="/intents/{earlier.token}/"' in page.content.decode()
+    operator.post(url(load_test), entered(page))
+    assert ControlIntent.objects.count() == 2
+
+
+def test_a_run_on_the_same_target_is_said_once(operator, load_test):
+    load_test.target = Target.objects.create(name="Checkout API", max_running=2)
+    load_test.save()
+    other = make_test(load_test.account, "Search", target=load_test.target)
+    make_run(other, 77, status=RunStatus.RUNNING, result="none")
+    said = text_of(operator.get(url(load_test)))
+    assert "Checkout API allows 2 runs at a time, 1 under way." in said
+    assert said.count("#77 has been running for") == 1
+    assert "Two runs at once on Checkout API make both results hard to read." in said
+    Target.objects.update(max_running=1)
+    full = text_of(operator.get(url(load_test)))
+    assert full.count("#77 has been running for") == 1
+    assert "Two runs at once" not in full
 
 
 def test_the_button_repeats_the_load_where_the_settings_are_those_of_a_run(operator, drop_test, load_test):

@@ -50,3 +50,16 @@ def test_others_see_it_while_debug_is_on_only(settings):
     assert shown("viewer").status_code == 403
     settings.DEBUG = True
     assert shown("operator").status_code == 200
+
+
+def test_every_way_of_not_being_in_sync_is_shown():
+    text = text_of(shown())
+    assert "Nothing is synced now:" in text
+    assert "retail-prod : The token was refused (401). Paste a new one. What you see of it is from" in text
+    assert "perf-weu : It is to be synced every minute, and was not. What you see of it is from" in text
+    assert "fabrikam : No answer from fabrikam.example. None of its runs are known yet." in text
+    assert "4 accounts are not in sync : retail-prod, perf-eus, perf-weu and 1 more." in text
+    assert re.search(r"Synced 3\d s ago ?, as of", text)
+    assert "Oldest data: perf-weu, synced" in text
+    assert "legacy-org has not been synced yet." in text
+    assert "The history of perf-lab is still being read, 12,873 runs so far" in text

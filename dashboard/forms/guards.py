@@ -107,7 +107,7 @@ class FreezeForm(Looks, forms.ModelForm):
         super().__init__(data, instance=instance, initial=_initial(instance, zone), label_suffix="")
         self.fields["name"].help_text = "Why nothing may be started. Everybody who is refused reads it."
         self.fields["enabled"].label = "Switched on"
-        self.fields["to_time"].help_text = "Not later than “from”: it ends the next day."
+        self.fields["to_time"].help_text = "At or before “from”: on the next day."
         self.fields["holds_for"].choices = _scopes()
         names = sorted(zoneinfo.available_timezones() - {"localtime", "Factory"})
         self.fields["time_zone"].choices = [(name, name.replace("_", " ")) for name in names]

@@ -21,7 +21,7 @@ from dashboard.intent_ends import end_of, is_unheeded
 from dashboard.permissions import viewers
 from runs import actions
 from runs.choices import IntentKind, IntentOutcome
-from runs.guards import Guards, guards_for
+from runs.guards import Guards, beside, guards_for
 from runs.health import health_of
 from runs.models import Account, ControlIntent, LoadTest, Run
 from runs.services import SERVICES
@@ -188,12 +188,12 @@ def _start_dialog(
         "refusal": refused,
         "why_not": actions.may_control(request.user, plan.account),
         "guards": guards,
+        "beside": beside(guards, plan.load_test, timezone.now()),
         "blocked": guards.blocked(may_override),
         "frozen": guards.frozen_sentence(may_override),
         "last_run": last_run,
         "model": model,
         "load": words.load(model.virtual_users, model.planned_duration_s) if model and form.settings else "",
-        "running": past.live().exclude(pk__in=guards.shown_runs)[:3],
         "ended": past.ended().first(),
         "health": health_of(plan.account, timezone.now()),
         "requester": actions.shown_name(request.user),

@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Count, Q
+from django.db.models.functions import Lower
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -68,7 +69,7 @@ def guard_list(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     by_account, by_target = count_under_way(now)
     windows = FreezeWindow.objects.select_related("account", "target")
-    targets = Target.objects.annotate(tests=Count("load_tests"))
+    targets = Target.objects.annotate(tests=Count("load_tests")).order_by(Lower("name"))
     accounts = Account.objects.filter(Q(max_running__isnull=False) | Q(read_only=True))
     context = {
         "targets": [(target, by_target[target.pk]) for target in targets],

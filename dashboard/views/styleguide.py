@@ -51,6 +51,7 @@ def styleguide(request: HttpRequest) -> HttpResponse:
         "moments": examples.moments(),
         "steps": examples.STEPS,
         "healths": examples.HEALTHS,
+        "ages": examples.data_ages(),
         **_lists(request),
     }
     return render(request, "styleguide/page.html", context)
