@@ -10,6 +10,8 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
+MADE_NOW: set[Path] = set()  # the files that this very process has made: nothing can have been encrypted with them yet
+
 
 def secret_key() -> str:
     """A new signing key: 64 random bytes, URL-safe."""
@@ -72,6 +74,7 @@ def _publish(path: Path, key: str) -> None:
             os.fsync(file.fileno())
         # A hard link fails when the name is taken, so the first process wins and the others read its key.
         path.hardlink_to(draft)
+        MADE_NOW.add(path)
     except FileExistsError:
         pass
     finally:

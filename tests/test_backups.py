@@ -50,6 +50,7 @@ def test_an_empty_machine_has_everything_afterwards(old, backup, tmp_path):
     for key in ("secret_key", "credential_keys"):
         assert (new.data_dir / key).read_text() == (old.data_dir / key).read_text()
         assert stat.S_IMODE((new.data_dir / key).stat().st_mode) == 0o600
+    assert list(new.data_dir.glob("*.before-*")) == [], "keys that were made for nothing are not kept"
     status, said = new.manage("restore", str(backup))
     assert status == 1
     assert "is not empty, and a restore overwrites nothing. Name a new one in DATABASE_URL" in said
