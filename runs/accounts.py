@@ -9,7 +9,7 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.text import slugify
 
-from runs.choices import SyncInterval
+from runs.choices import IntentOutcome, SyncInterval
 from runs.models import Account, Person, SyncState
 from runs.models.accounts import free_slug
 from runs.services import SERVICES, service_class
@@ -115,6 +115,8 @@ def _seal(account: Account, credentials: Mapping[str, str], by: str) -> None:
 def resume_sync(account: Account, *, moved: bool = False) -> None:
     """After an admin's edit: try again at once, whatever stopped it before; `moved`: to an address not yet read."""
     SyncState.objects.get_or_create(account=account)
+    if moved:
+        _give_up_intents(account)
     afresh = {"cursor": None, "resume": {}, "history": {}, "history_at": None} if moved else {}
     SyncState.objects.filter(account=account).update(
         due_at=timezone.now(), not_before=None, paused=False, failures=0,
@@ -122,6 +124,16 @@ def resume_sync(account: Account, *, moved: bool = False) -> None:
         epoch=F("epoch") + 1, lease_until=None, owner="", phase="", **afresh,
     )  # fmt: skip
     account.runs.exclude(details_error="").update(details_at=None, details_error="")
+
+
+def _give_up_intents(account: Account) -> None:
+    """What was sent to the old address cannot be looked for at the new one, nor a run queued that was made there."""
+    sent = account.intents.exclude(sent_at=None)
+    why = "The account was pointed to another address before it was settled: look at the old one."
+    sent.filter(outcome=IntentOutcome.CREATED).update(
+        outcome=IntentOutcome.LEFT, message=f"The run was created and not queued. {why}", settled_at=timezone.now()
+    )
+    sent.unsettled().update(outcome=IntentOutcome.CANNOT_TELL, message=f"Cannot tell. {why}", settled_at=timezone.now())
 
 
 def name_requester(person: Person, given_name: str) -> None:

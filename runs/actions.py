@@ -5,6 +5,7 @@ Done; refused, with the provider's reason; or no answer: then it may or may not 
 """
 
 import logging
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from runs.fields import CredentialsUnusable
 from runs.models import Account, ControlIntent, LoadTest, Run
 from runs.provider_calls import counted_calls
 from runs.services import SERVICES, service_for
-from runs.services.base import CheckStep, Download, RunService, ServiceError, StartWish, UnexpectedAnswer
+from runs.services.base import CheckStep, Download, Refused, RunService, ServiceError, StartWish, UnexpectedAnswer
 from runs.sync import link_run, request_sync
 from runs.sync.mirror import save_runs
 from runs.sync.settle import settle
@@ -30,6 +31,10 @@ NO_ANSWER = (
 )
 USED = "This form was already used for something else. Open it again."
 LONGEST_NAME = 150  # in every column that says who did something
+# A write that does not leave this soon after it was noted is not sent any more: it might arrive after the sync has
+# looked for it in vain (LIST_LAG) and told somebody to press again.
+LEAVES_WITHIN = timedelta(seconds=15)
+HELD_UP = "Plimsoll was held up for {seconds:.0f} s before it could send it, so nothing was sent. Try again."
 NO_STOP_ANSWER = "No answer: it may or may not stop. Plimsoll watches the run; ask again if it goes on. ({reason})"
 
 
@@ -156,6 +161,7 @@ def _send_each(intent: ControlIntent, steps: tuple[str, ...]) -> ControlIntent:
         if not _mark_sent(intent, step):
             return intent
         try:
+            _leaves_in_time(intent)
             remote = service.start_step(step, wish, intent.external_id)
         except ServiceError as problem:
             return _start_failed(intent, service, problem)
@@ -195,6 +201,13 @@ def _mark_sent(intent: ControlIntent, step: str) -> bool:
         return False
     intent.refresh_from_db(fields=["step", "outcome", "sent_at"])
     return True
+
+
+def _leaves_in_time(intent: ControlIntent) -> None:
+    """Asked last before a write leaves; Refused when the machine slept, or was too busy, since it was noted."""
+    waited = timezone.now() - intent.sent_at
+    if waited > LEAVES_WITHIN:
+        raise Refused(HELD_UP.format(seconds=waited.total_seconds()))
 
 
 def _start_failed(intent: ControlIntent, service: RunService, problem: ServiceError) -> ControlIntent:
@@ -296,6 +309,7 @@ def _ask_to_stop(intent: ControlIntent, run: Run) -> ControlIntent:
     if not _mark_sent(intent, "stop"):
         return intent
     try:
+        _leaves_in_time(intent)
         service.stop(run.external_id)
     except ServiceError as problem:
         return _stop_failed(intent, run, service, problem)

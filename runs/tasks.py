@@ -11,7 +11,7 @@ from django.db.models import Case, F, Q, When
 from django.utils import timezone
 
 from runs.models import Account, SyncState, Worker
-from runs.sync import TURN_S, free_leases_of_the_dead, is_due, owner_name, settle_unsent, sync_account
+from runs.sync import CLOCK_WRONG, TURN_S, free_leases_of_the_dead, is_due, owner_name, settle_unsent, sync_account
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,9 @@ def claim_messages() -> list[int]:
     told = []
     for account in due_accounts():
         SyncState.objects.get_or_create(account=account)
-        untold = SyncState.objects.filter(~Q(owner=QUEUE) | Q(queued_at__lt=now - RESEND_AFTER), account=account)
+        untold = SyncState.objects.filter(
+            ~Q(owner=QUEUE) | Q(queued_at__lt=now - RESEND_AFTER) | Q(queued_at__gt=now + CLOCK_WRONG), account=account
+        )
         if untold.filter(is_due(now)).update(owner=QUEUE, queued_at=now):
             told.append(account.pk)
     return told

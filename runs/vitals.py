@@ -9,13 +9,16 @@ from runs.models import Account, SyncState, Worker
 
 # A worker touches its row every few seconds; after this long without a sign of it, it is not counted any more.
 SILENT_AFTER = timedelta(minutes=2)
+# A sign of life from further ahead than this was given by a wrong clock.
+CLOCK_WRONG = timedelta(minutes=10)
 # An account that could have been synced this long ago waits for a worker that does not come.
 WAITING_TOO_LONG = timedelta(minutes=10)
 
 
 def last_worker_seen() -> datetime | None:
-    """When any worker last gave a sign of life; None when none is there."""
-    return Worker.objects.order_by("-seen_at").values_list("seen_at", flat=True).first()
+    """When any worker last gave a sign of life; None when none is there. One of the future is none."""
+    known = Worker.objects.filter(seen_at__lte=timezone.now() + CLOCK_WRONG)
+    return known.order_by("-seen_at").values_list("seen_at", flat=True).first()
 
 
 def silent_since() -> datetime | None:

@@ -9,12 +9,13 @@ import time_machine
 from django.utils import timezone
 
 from runs import actions
+from runs.accounts import resume_sync
 from runs.choices import IntentKind, IntentOutcome, RunResult, RunStatus
 from runs.models import ControlIntent, Run, SyncState
 from runs.services.base import Refused, Unavailable
 from runs.sync import settle_unsent, sync_account
 from runs.sync.lost_starts import LIST_LAG
-from tests.fake_service import remote
+from tests.fake_service import FakeService, remote
 from tests.rows import make_user
 
 pytestmark = pytest.mark.django_db
@@ -283,3 +284,46 @@ def test_a_refused_start_stays_refused(operator, account, fake):
     appears(fake, "901")
     later(account)
     assert said(intent)[0] == IntentOutcome.REFUSED
+
+
+@pytest.mark.parametrize("kind", ["start", "stop"])
+def test_what_was_held_up_before_it_left_is_not_sent_any_more(operator, account, fake, monkeypatch, kind):
+    """A machine that sleeps must not start on waking what was said not to have started, and was pressed again."""
+    run = press(operator, account).run
+    fake.calls.clear()
+    begins = timezone.now()
+    mark = actions._mark_sent
+
+    with time_machine.travel(begins, tick=False) as clock:
+
+        def sleep(intent, step):
+            marked = mark(intent, step)
+            clock.shift(60)
+            sync_account(account)
+            return marked
+
+        monkeypatch.setattr(actions, "_mark_sent", sleep)
+        if kind == "start":
+            intent = press(operator, account)
+        else:
+            intent = actions.stop_run(user=operator, run=run, reason="", token=uuid4())
+    assert fake.asked(kind) == []
+    assert said(intent)[0] == IntentOutcome.REFUSED
+    assert "held up for 60 s before it could send it, so nothing was sent" in intent.message
+
+
+def test_what_was_sent_to_an_address_is_not_looked_for_at_another(lost, operator, account, fake):
+    """It may well have started there: "not started" would be a guess that costs a second run."""
+    resume_sync(account, moved=True)
+    later(account)
+    assert said(lost)[0] == IntentOutcome.CANNOT_TELL
+    assert "pointed to another address before it was settled" in lost.message
+
+
+def test_a_run_created_at_another_address_cannot_be_queued_here(operator, account, fake, monkeypatch):
+    monkeypatch.setattr(FakeService, "start_steps", ("create", "queue"))
+    fake.fail("queue", Refused("Not now."))
+    made = press(operator, account)
+    resume_sync(account, moved=True)
+    assert actions.queue_created(user=operator, intent=made).outcome == IntentOutcome.LEFT
+    assert len(fake.asked("queue")) == 1

@@ -14,10 +14,11 @@ from runs.models import ControlIntent, Run, SyncState, Worker
 from runs.sync import request_sync
 from runs.sync.passes import FAULT
 from runs.tasks import Alive, claim_messages, due_accounts, run_account, work
+from runs.vitals import last_worker_seen
 from tests.fake_service import remote
 from tests.rows import make_account
 
-SOON, AGO = timedelta(minutes=1), timedelta(minutes=-1)
+SOON, AGO, MONTH = timedelta(minutes=1), timedelta(minutes=-1), timedelta(days=30)
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +46,9 @@ def kept_open(db, monkeypatch):
         ({"due_at": SOON, "backlog": True}, True),
         ({"due_at": SOON, "backlog": True, "not_before": SOON}, False),
         ({"due_at": SOON, "backlog": True, "paused": True}, False),
+        # Left behind by a machine whose clock was a month ahead.
+        ({"queued_at": MONTH, "due_at": MONTH, "not_before": MONTH, "lease_until": MONTH}, True),
+        ({"queued_at": MONTH, "due_at": MONTH, "paused": True}, False),
     ],
 )
 def test_an_account_is_due_when_nothing_holds_it_back(db, state, due):
@@ -190,3 +194,26 @@ def test_a_worker_closes_what_was_never_sent_even_where_the_provider_is_paused(f
         Alive("embedded").note()
     intent.refresh_from_db()
     assert intent.outcome == IntentOutcome.NOT_STARTED
+
+
+def test_a_queue_is_told_of_an_account_that_was_told_of_by_a_wrong_clock(db):
+    account = make_account()
+    with time_machine.travel(timezone.now() + MONTH, tick=False):
+        assert claim_messages() == [account.pk]
+    assert claim_messages() == [account.pk]
+    assert claim_messages() == []
+
+
+def test_a_worker_of_the_future_is_no_sign_of_life(db):
+    with time_machine.travel(timezone.now() + MONTH, tick=False):
+        Alive("embedded").note()
+    assert last_worker_seen() is None
+
+
+def test_a_press_on_a_machine_whose_clock_is_ahead_does_not_put_the_sync_off(db):
+    state = SyncState.objects.create(account=make_account(), due_at=timezone.now() + SOON)
+    with time_machine.travel(timezone.now() + MONTH, tick=False):
+        request_sync(state.account)
+    due_at = state.due_at
+    state.refresh_from_db()
+    assert state.due_at == due_at

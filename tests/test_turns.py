@@ -1,5 +1,6 @@
 """A worker's turns over an account: fresh runs first, the past in slices between, and what trouble costs."""
 
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -8,7 +9,7 @@ from django.utils import timezone
 
 from runs.choices import RunResult, RunStatus
 from runs.models import Run, SyncState
-from runs.services.base import Unavailable
+from runs.services.base import Refused, Unavailable
 from runs.sync import sync_account
 from runs.sync.passes import SWEEP_EVERY
 from runs.sync.schedule import LONGEST_WAIT_S, after_failure
@@ -157,3 +158,53 @@ def test_the_runs_of_a_provider_whose_clock_is_behind_ours_are_looked_for_furthe
     monkeypatch.setattr(fake, "clock_behind", lambda: timedelta(hours=3), raising=False)
     sync_account(account)
     assert "10" in held()
+
+
+def test_after_a_clock_that_was_a_month_ahead_new_runs_are_seen_and_the_past_is_read_again(account, fake):
+    with time_machine.travel(timezone.now() + timedelta(days=30), tick=False):
+        sync_account(account, turn_s=20)
+    fake.has(remote("10", created_at=timezone.now() - timedelta(minutes=1)))
+    assert due_accounts() == [account]
+    for _ in range(6):
+        turn(account)
+    assert held() == ["1", "10", "2", "3", "4", "5", "9"]
+    assert state_of(account).cursor <= state_of(account).history_at + SWEEP_EVERY <= timezone.now() + SWEEP_EVERY
+
+
+@pytest.mark.parametrize("column", ["resume", "history"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        {"page": 3},
+        {"began": "now", "since": None, "service": {}},
+        {"began": "2026-11-20T12:00:00", "since": None, "service": {}},
+        {"began": "2026-11-20T12:00:00+00:00", "since": 7, "service": {}, "pages": "x"},
+        {"began": "2026-11-20T12:00:00+00:00", "since": None, "service": {"skip": "x"}},
+    ],
+)
+def test_a_place_that_cannot_be_gone_on_from_is_given_up(account, fake, column, place):
+    """As another version may have kept it, or somebody's hand."""
+    sync_account(account)
+    state = state_of(account)
+    SyncState.objects.update(**{column: place}, due_at=None)
+    fake.has(remote("10", created_at=timezone.now()))
+    for _ in range(4):
+        SyncState.objects.update(due_at=None, not_before=None)
+        with suppress(ValueError, TypeError):
+            sync_account(account, turn_s=20, only_if_due=True)
+    state = state_of(account)
+    assert (state.resume, state.history, state.error) == ({}, {}, "")
+    assert "10" in held()
+
+
+def test_a_place_that_the_provider_refuses_is_given_up(account, fake):
+    sync_account(account)
+    fake.has(*(remote(str(n), created_at=timezone.now()) for n in range(10, 16)))
+    fake.fail("page", Unavailable("Fake Provider failed."), after=1)
+    sync_account(account)
+    assert state_of(account).resume["service"] == {"skip": 2}
+    fake.fail("page", Refused("There is no such page."))
+    sync_account(account)
+    assert state_of(account).resume == {}
+    assert sync_account(account).error == ""
+    assert {"10", "15"} <= set(held())

@@ -7,11 +7,12 @@ schedule.py  when an account is due again
 lost_starts.py  which run a start without an answer made
 """
 
-from .lease import free_leases_of_the_dead, is_due, owner_name
+from .lease import CLOCK_WRONG, free_leases_of_the_dead, is_due, owner_name
 from .passes import TURN_S, PassReport, request_sync, sync_account
 from .settle import link_run, settle_unsent
 
 __all__ = [
+    "CLOCK_WRONG",
     "TURN_S",
     "PassReport",
     "free_leases_of_the_dead",

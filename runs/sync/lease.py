@@ -16,6 +16,8 @@ from runs.models import Account, SyncState
 
 LEASE = timedelta(seconds=60)
 KEEP_EVERY = timedelta(seconds=15)  # no single call to a provider lasts longer than what is left then
+# Times of ours that are further ahead than this were written while a machine's clock was wrong.
+CLOCK_WRONG = timedelta(minutes=10)
 _MARK = secrets.token_hex(4)
 
 
@@ -65,9 +67,10 @@ def is_due(now: datetime, prefix: str = "") -> Q:
     def about(**conditions: object) -> Q:
         return Q(**{f"{prefix}{name}": value for name, value in conditions.items()})
 
-    return (
-        about(paused=False)
-        & (about(due_at=None) | about(due_at__lte=now) | about(backlog=True))
+    # Taken up in the future: a clock was wrong, and so are all other times. Or else nobody would look for as long.
+    return about(paused=False) & (
+        about(queued_at__gt=now + CLOCK_WRONG)
+        | (about(due_at=None) | about(due_at__lte=now) | about(backlog=True))
         & (about(not_before=None) | about(not_before__lte=now))
         & (about(lease_until=None) | about(lease_until__lt=now))
     )
@@ -79,11 +82,12 @@ def claim(account: Account, owner: str, now: datetime, *, only_if_due: bool = Fa
     Not `only_if_due`: fresh runs are read whenever they are due, and whatever a provider asked us to wait.
     """
     SyncState.objects.get_or_create(account=account)
-    free = SyncState.objects.filter(Q(lease_until=None) | Q(lease_until__lt=now), account=account)
+    wrong = Q(queued_at__gt=now + CLOCK_WRONG)
+    free = SyncState.objects.filter(Q(lease_until=None) | Q(lease_until__lt=now) | wrong, account=account)
     later = None
     if only_if_due:
         free = free.filter(is_due(now))
-        later = Case(When(due_at__gt=now, then=F("due_at")), default=None)
+        later = Case(When(wrong, then=None), When(due_at__gt=now, then=F("due_at")), default=None)
     owner = owner[:100]
     if free.update(owner=owner, lease_until=now + LEASE, due_at=later, queued_at=now, epoch=F("epoch") + 1) != 1:
         return None

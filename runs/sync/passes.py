@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import F, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce, Least
 from django.utils import timezone
 
 from runs.choices import LIVE, RunStatus
@@ -20,10 +21,21 @@ from runs.fields import CredentialsUnusable
 from runs.models import Account, Run, SyncState
 from runs.provider_calls import counted_calls
 from runs.services import service_for
-from runs.services.base import BadRow, RemoteRun, RunPage, RunService, ServiceError, Unauthorized, Unavailable
+from runs.services.base import (
+    BadRow,
+    NotFound,
+    Refused,
+    RemoteRun,
+    RunPage,
+    RunService,
+    ServiceError,
+    Unauthorized,
+    Unavailable,
+    UnexpectedAnswer,
+)
 
 from .details import read_details
-from .lease import Lease, LeaseLost, claim
+from .lease import CLOCK_WRONG, Lease, LeaseLost, claim
 from .mirror import save_runs, save_tests
 from .schedule import after_failure, interval_of
 from .settle import settle_intents
@@ -67,7 +79,8 @@ class PassReport:
 def request_sync(account: Account) -> None:
     """Make the account due now; a running pass is followed by another."""
     SyncState.objects.get_or_create(account=account)
-    SyncState.objects.filter(account=account).update(due_at=timezone.now())
+    now = timezone.now()  # by a clock that may be ahead of the workers': it must not put the sync off
+    SyncState.objects.filter(account=account).update(due_at=Coalesce(Least(F("due_at"), now), now))
 
 
 def sync_account(
@@ -124,6 +137,7 @@ class _Turn:
         self.so_far = PassReport()
         self.in_vain = 0
         self.fresh_is_read = False
+        self.going_on = ""  # the column whose kept place is to be gone on from, until that has worked
 
     def before_call(self) -> None:
         """Asked before each call to the provider: many calls may lie between two pages."""
@@ -141,6 +155,7 @@ class _Turn:
 
     def run(self, service: RunService, full: bool) -> None:
         began = timezone.now()
+        self._mistrust_places(began)
         if full:
             self.account.runs.exclude(details_error="").update(details_at=None, details_error="")
         if self.lease.fresh_due or full:
@@ -152,6 +167,20 @@ class _Turn:
             due_at=timezone.now() + interval_of(self.account), backlog=more_history or more_details,
             progress=self._words(),
         )  # fmt: skip
+
+    def _mistrust_places(self, now: datetime) -> None:
+        """Places that cannot be gone on from: of another shape, or kept by a wrong clock, which would hide all runs
+        until then. They are given up, and what lies behind them is read again."""
+        state = self.state
+        given_up: dict[str, Any] = {
+            column: {} for column in ("resume", "history") if not _is_sound(getattr(state, column), column, now)
+        }
+        if any(time and time > now + CLOCK_WRONG for time in (state.cursor, state.history_at)):
+            given_up = {"cursor": None, "history_at": None, "resume": {}, "history": {}}
+        if given_up:
+            log.warning("What was kept of the sync of %s cannot be right; it is read again.", self.account.slug)
+            self.lease.write(**given_up)
+            state.refresh_from_db()
 
     def _read_fresh(self, service: RunService, full: bool, began: datetime) -> None:
         """All that is new. Only a whole pass moves the cursor and makes the account's data fresh."""
@@ -205,10 +234,10 @@ class _Turn:
         self.so_far.pages, self.so_far.runs = place.get("pages", 0), place.get("runs", 0)
         # Before the history is read we do not hold all runs before `since`, so none of them tells where to stop.
         newest = self._newest_known(since) if since is not None and self.state.history_at else None
-        asked_at = timezone.now()
+        asked_at, self.going_on = timezone.now(), column if place["service"] else ""
         for page in service.iter_runs(since, place["service"] or None, {} if since is None else newest):
             self._store(page, column, place, asked_at)
-            asked_at = timezone.now()
+            asked_at, self.going_on = timezone.now(), ""
             self._step("runs" if column == "resume" else "history")
             if column == "history" and self._over(0.5):
                 return False
@@ -332,13 +361,15 @@ class _Turn:
         asked_to_wait = isinstance(problem, Unavailable) and problem.retry_after is not None
         paused = isinstance(problem, (Unauthorized, CredentialsUnusable))
         self.so_far.error = str(problem)
-        columns = {"error": str(problem), "error_at": now, "paused": paused, "backlog": False}
+        columns: dict[str, Any] = {"error": str(problem), "error_at": now, "paused": paused, "backlog": False}
         if self.fresh_is_read and not asked_to_wait and not paused:
             # What is new could be read: it goes on being read, and with each pass the rest is tried again.
             self.lease.release(due_at=now + interval_of(self.account), **columns)
         else:
             failures = self.state.failures + 1
             again = now + after_failure(failures, problem)
+            if self.going_on == "resume" and isinstance(problem, (Refused, NotFound, UnexpectedAnswer)) and not paused:
+                columns["resume"] = {}  # it may be the place that is refused: a pass from the cursor on loses nothing
             self.lease.release(due_at=again, not_before=again, failures=failures, **columns)
         log.warning("The sync of %s failed: %s", self.account.slug, problem)
 
@@ -346,4 +377,21 @@ class _Turn:
         """A mistake of ours: it is shown, and the account is tried again later and later, like one that is down."""
         now, failures = timezone.now(), self.state.failures + 1
         again = now + after_failure(failures)
-        self.lease.release(due_at=again, not_before=again, failures=failures, error=FAULT, error_at=now, backlog=False)
+        # A place from which not one page can be read would break off every turn from now on.
+        given_up: dict[str, Any] = {self.going_on: {}} if self.going_on else {}
+        self.lease.release(
+            due_at=again, not_before=again, failures=failures, error=FAULT, error_at=now, backlog=False, **given_up
+        )
+
+
+def _is_sound(place: dict[str, Any], column: str, now: datetime) -> bool:
+    """Whether reading can go on from a place as `_Turn._read_pages` keeps them, or there is none."""
+    if not place:
+        return True
+    try:
+        times = [place["began"], *filter(None, [place["since"]] if column == "resume" else [])]
+        ahead = max(datetime.fromisoformat(time) for time in times) - now
+        numbers = place.get("pages", 0) + place.get("runs", 0)
+    except (KeyError, TypeError, ValueError):
+        return False
+    return ahead <= CLOCK_WRONG and isinstance(numbers, int) and isinstance(place.get("service"), dict)

@@ -14,6 +14,7 @@ from runs.models import Account, ControlIntent, Person, Run
 from runs.services.base import Person as RemotePerson
 from runs.services.base import RunService, ServiceError
 
+from .lease import CLOCK_WRONG
 from .lost_starts import LIST_LAG, Finding, clock_ahead, fits, look_for, rivals_of
 from .mirror import hold
 
@@ -57,6 +58,8 @@ def settle_unsent(now: datetime) -> int:
 def settle_intents(account: Account, service: RunService, pass_began: datetime, now: datetime) -> None:
     """Settle what a complete pass that began at `pass_began` can tell about this account's open intents."""
     settle_unsent(now)
+    # Sent by a machine whose clock was wrong: from now on its time is reckoned by ours.
+    account.intents.unsettled().filter(sent_at__gt=now + CLOCK_WRONG).update(sent_at=now)
     sent = account.intents.filter(sent_at__lt=pass_began)
     open_intents, unsure = sent.unsettled(), sent.filter(_may_turn_up(now))
     lost = Q(kind=IntentKind.START, external_id="")
