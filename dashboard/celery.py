@@ -47,9 +47,16 @@ app.conf.update(
 @app.task(name="dashboard.tick")
 def tick() -> None:
     """Tell the queue which accounts are due."""
-    from runs.tasks import RESEND_AFTER, claim_messages
+    from runs.tasks import RESEND_AFTER, claim_messages, ticks_refused
 
-    for pk in claim_messages():
+    try:
+        due = claim_messages()
+    except Error as problem:
+        ticks_refused.began(problem)
+        connection.close()
+        return
+    ticks_refused.over()
+    for pk in due:
         run_account.apply_async((pk,), expires=RESEND_AFTER.total_seconds())
 
 

@@ -43,7 +43,7 @@ class Navigation:
     @cached_property
     def no_worker_since(self) -> datetime | None:
         """Since when nothing is synced, for want of a worker."""
-        return silent_since()
+        return silent_since([line.account for line in self.data.lines])
 
     @property
     def accounts(self) -> int:

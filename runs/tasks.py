@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Container
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
-from threading import Event
+from threading import Event, Lock
 
 from django.db import Error, InterfaceError, OperationalError, connection
 from django.db.models import Case, F, Q, When
@@ -23,6 +23,29 @@ QUEUE = "queue"  # who has an account of which a queue was told and that no work
 RESEND_AFTER = timedelta(seconds=10)  # … and when it is told again: the message was lost, or every worker is busy
 
 
+class DatabaseTrouble:
+    """Says once that the database refuses something, and once that it does not any more: not every second."""
+
+    def __init__(self, what: str):
+        self._what, self._lasts, self._lock = what, False, Lock()
+
+    def began(self, problem: Exception) -> None:
+        with self._lock:
+            if not self._lasts:
+                log.error("The database refuses %s; tried again until it does not: %s", self._what, problem)
+            self._lasts = True
+
+    def over(self) -> None:
+        with self._lock:
+            if self._lasts:
+                log.warning("The database no longer refuses %s.", self._what)
+            self._lasts = False
+
+
+syncs_refused = DatabaseTrouble("what a sync stores")
+ticks_refused = DatabaseTrouble("to say which accounts are due")
+
+
 def due_accounts() -> list[Account]:
     """Enabled accounts with work that nothing holds back: fresh runs longest overdue, then backlogs by turns."""
     now = timezone.now()
@@ -39,13 +62,14 @@ def due_accounts() -> list[Account]:
 def run_account(pk: int, should_stop: Callable[[], bool] = lambda: False) -> None:
     """One turn over one account if it is due, in whatever thread or process."""
     try:
-        sync_account(
-            Account.objects.get(pk=pk), only_if_due=True, turn_s=TURN_S, owner=owner_name(), should_stop=should_stop
-        )
+        account = Account.objects.get(pk=pk)
+        turn = sync_account(account, only_if_due=True, turn_s=TURN_S, owner=owner_name(), should_stop=should_stop)
+        if not turn.busy:
+            syncs_refused.over()
     except Account.DoesNotExist:
         log.info("Account %s is gone.", pk)
-    except (OperationalError, InterfaceError):
-        log.exception("The database refused a sync of account %s; it is tried again soon.", pk)
+    except (OperationalError, InterfaceError) as problem:
+        syncs_refused.began(problem)
     except Exception:
         log.exception("The sync of account %s broke off.", pk)
     finally:
@@ -112,8 +136,9 @@ def work(stop: Event) -> None:
                 for account in due_accounts():
                     if len(busy) < THREADS and account.pk not in busy:
                         busy[account.pk] = pool.submit(run_account, account.pk, stop.is_set)
-            except Error:
-                log.exception("The database does not answer; trying again.")
+                ticks_refused.over()
+            except Error as problem:
+                ticks_refused.began(problem)
                 connection.close()
             stop.wait(TICK.total_seconds())
     alive.end()

@@ -1,8 +1,8 @@
 """How the engine does as a whole, told from our own tables: whether any worker lives, and what waits for one."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from django.db.models import Max, Min
 from django.utils import timezone
 
 from runs.models import Account, SyncState, Worker
@@ -21,14 +21,16 @@ def last_worker_seen() -> datetime | None:
     return known.order_by("-seen_at").values_list("seen_at", flat=True).first()
 
 
-def silent_since() -> datetime | None:
-    """Since when nothing is synced because no worker lives; None while one does, or while there is nothing to sync."""
+def silent_since(accounts: Sequence[Account]) -> datetime | None:
+    """Since when nothing is synced because no worker lives; None while one does, or while there is nothing to sync.
+
+    `accounts`: all that are to be synced, each with its `sync` selected together with it. One query.
+    """
     since = last_worker_seen()
-    if since is None:  # one that ended in order leaves no row: what it brought in is its last sign
-        found = Account.objects.syncable().aggregate(
-            added=Min("created_at"), good=Max("sync__last_good_at"), bad=Max("sync__error_at")
-        )
-        since = max(filter(None, found.values()), default=None)
+    if since is None and accounts:  # one that ended in order leaves no row: what it brought in is its last sign
+        states = [account.sync for account in accounts if hasattr(account, "sync")]
+        signs = [time for state in states for time in (state.last_good_at, state.error_at) if time]
+        since = max([min(account.created_at for account in accounts), *signs])
     return since if since and timezone.now() - since > SILENT_AFTER else None
 
 

@@ -274,7 +274,7 @@ def test_a_viewer_reads_why_there_is_no_button_and_sends_nothing(load_test, fake
 def test_the_plan_takes_the_same_number_of_queries_for_1_run_and_30(operator, load_test, django_assert_max_num_queries):
     chosen = [live(load_test, number) for number in range(20)] + [make_run(load_test, 100 + n) for n in range(10)]
     operator.post(URL, ids(chosen[0]))
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(12):
         operator.post(URL, ids(*chosen))
 
 

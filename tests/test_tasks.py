@@ -217,3 +217,44 @@ def test_a_press_on_a_machine_whose_clock_is_ahead_does_not_put_the_sync_off(db)
     due_at = state.due_at
     state.refresh_from_db()
     assert state.due_at == due_at
+
+
+def test_a_database_that_refuses_is_one_line_when_it_begins_and_one_when_it_is_over(
+    kept_open, fake_account, fake, monkeypatch, caplog
+):
+    def full():
+        raise OperationalError("disk full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(fake, "iter_tests", full)
+        for _ in range(3):
+            SyncState.objects.update(lease_until=None, due_at=None)
+            run_account(fake_account.pk)
+    run_account(fake_account.pk)
+    SyncState.objects.update(lease_until=None, due_at=None)
+    for _ in range(2):
+        run_account(fake_account.pk)
+    said = [record.getMessage() for record in caplog.records if record.name == "runs.tasks"]
+    assert said == [
+        "The database refuses what a sync stores; tried again until it does not: disk full",
+        "The database no longer refuses what a sync stores.",
+    ]
+    assert "Traceback" not in caplog.text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_is_away_does_not_fill_the_log_each_second(monkeypatch, caplog):
+    stop, tries = Event(), []
+
+    def away():
+        tries.append(1)
+        if len(tries) == 5:
+            stop.set()
+        if len(tries) < 4:
+            raise OperationalError("no route to host")
+        return []
+
+    monkeypatch.setattr(tasks, "due_accounts", away)
+    work(stop)
+    said = [record.getMessage() for record in caplog.records if record.name == "runs.tasks"]
+    assert [line.partition(" to say")[0] for line in said] == ["The database refuses", "The database no longer refuses"]

@@ -147,7 +147,7 @@ def _tell(report: Report, on: Stage, sandbox: Sandbox, killer: Killer, person: P
     report("  of them holding an account's lease", killer.during)
     report("workers stopped for longer than a lease", killer.paused)
     report("writes fenced off after the lease was lost", on.workers_said("another worker took it over"))
-    report("turns that the database refused", on.workers_said("The database refused a sync"))
+    report("times the database began to refuse", on.workers_said("The database refuses what a sync stores"))
     report("presses of Start", len(person.presses))
     report("  cut off by kill -9", person.deaths)
     for outcome, number in sorted(seen["intents"].items()):
