@@ -42,7 +42,7 @@ class GuardFields(forms.Form):
         if guards.needs_name():
             self.fields["target_name"] = forms.CharField(
                 required=False, max_length=200, label=f"Type {guards.target} to confirm",
-                help_text="It is protected. Capitals do not matter.", widget=forms.TextInput(attrs=dict(held)),
+                help_text="Capitals do not matter.", widget=forms.TextInput(attrs=dict(held)),
             )  # fmt: skip
         if guards.frozen and may_override:
             self.fields["override_reason"] = forms.CharField(

@@ -19,7 +19,7 @@ class End:
     polls: bool = False
 
 
-CHECKING = "No answer came. Plimsoll is checking with {provider}; nothing is sent again."
+CHECKING = "No answer came; Plimsoll is checking with {provider}, and nothing is sent again."
 NOT_QUEUED = "{provider} holds the run, but it does not begin until it is queued."
 WHICH = "The runs that fit may be somebody else's. Nothing is sent again."
 
@@ -63,6 +63,8 @@ def is_unheeded(intent: ControlIntent, now: datetime) -> bool:
 def end_of(intent: ControlIntent, provider: str, now: datetime | None = None) -> End:
     """The end of an intent; its own message, where it has one, says more than the general sentence.
 
+    `text` does not repeat the headline; it is "" when there is no more to say.
+
     With `now` a stop that has no effect is called that.
     """
     if now and is_unheeded(intent, now) and not intent.is_settled:
@@ -72,4 +74,5 @@ def end_of(intent: ControlIntent, provider: str, now: datetime | None = None) ->
     if end is None:
         return End(intent.get_outcome_display(), intent.message, "info", "info-circle")
     text = intent.message or end.text.format(provider=provider)
-    return End(end.headline, text, end.tone, end.icon, end.polls)
+    more = f"{text} ".removeprefix(f"{end.headline}. ").strip()
+    return End(end.headline, more, end.tone, end.icon, end.polls)

@@ -27,7 +27,8 @@ from runs.sync.settle import settle
 log = logging.getLogger(__name__)
 
 NO_ANSWER = (
-    "No answer: it may or may not have started. Plimsoll is checking with {provider}; nothing is sent again. ({reason})"
+    "It may or may not have started. No answer came; Plimsoll is checking with {provider}, and nothing is sent again. "
+    "({reason})"
 )
 USED = "This form was already used for something else. Open it again."
 LONGEST_NAME = 150  # in every column that says who did something
@@ -35,7 +36,7 @@ LONGEST_NAME = 150  # in every column that says who did something
 # looked for it in vain (LIST_LAG) and told somebody to press again.
 LEAVES_WITHIN = timedelta(seconds=15)
 HELD_UP = "Plimsoll was held up for {seconds:.0f} s before it could send it, so nothing was sent. Try again."
-NO_STOP_ANSWER = "No answer: it may or may not stop. Plimsoll watches the run; ask again if it goes on. ({reason})"
+NO_STOP_ANSWER = "It may or may not stop. No answer came; Plimsoll watches the run. Ask again if it goes on. ({reason})"
 
 
 class NotAllowed(Exception):

@@ -117,7 +117,7 @@ def test_a_refusal_is_said_with_the_providers_reason(operator, run, fake):
 def test_a_lost_answer_is_said_and_not_sent_again(operator, run, fake):
     fake.fail("stop", Unavailable("Fake Provider did not answer in time.", maybe_done=True))
     operator.post(url(run), entered(operator.get(url(run))))
-    assert "it may or may not stop" in said_next(operator)
+    assert "It may or may not stop" in said_next(operator)
     assert len(fake.asked("stop")) == 1
 
 

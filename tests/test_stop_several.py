@@ -180,7 +180,7 @@ def test_refusals_and_lost_answers_stand_beside_their_run(operator, load_test, f
     fake.fail("stop", Refused("Fake Provider refused it: not your run."))
     fake.fail("stop", Unavailable("Fake Provider did not answer in time.", maybe_done=True))
     first, second = lines(press(operator, refused, lost))
-    assert "Not stopped. Not stopped. Fake Provider refused it: not your run." in first
+    assert "Not stopped. Fake Provider refused it: not your run." in first
     assert "It may or may not stop" in second
     assert len(fake.asked("stop")) == 2
 

@@ -97,7 +97,7 @@ class FreezeForm(Looks, forms.ModelForm):
     )
     from_time = clock_field("From")
     to_time = clock_field("Until")
-    time_zone = forms.ChoiceField(label="Time zone", help_text="Its clocks count, in summer and in winter.")
+    time_zone = forms.ChoiceField(label="Time zone", help_text="Of the times below, summer time included.")
 
     class Meta:
         model = FreezeWindow

@@ -21,11 +21,6 @@ class Line:
     intent: ControlIntent
     end: End
 
-    @property
-    def text(self) -> str:
-        """What there is to say beyond the headline."""
-        return "" if self.end.text == f"{self.end.headline}." else self.end.text
-
 
 @require_safe
 @viewers

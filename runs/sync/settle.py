@@ -202,5 +202,5 @@ def _cannot_tell(intent: ControlIntent, found: Finding, now: datetime) -> None:
     names = ", ".join(f"#{run.shown_number}" for run in found.runs)
     which = f"It may be one of these: {names}." if len(found.runs) > 1 else f"It may be {names}."
     intent.candidates = [run.external_id for run in found.runs]
-    message = f"Cannot tell whether this press started a run. {which} {found.doubt}".rstrip()
+    message = f"Cannot tell whether it started. {which} {found.doubt}".rstrip()
     settle(intent, IntentOutcome.CANNOT_TELL, message, now)

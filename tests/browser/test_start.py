@@ -149,7 +149,7 @@ def test_a_start_whose_answer_is_lost_is_not_sent_again_and_found_by_the_next_sy
     operator.reload()
     assert len(world.sent("POST", path)) == 1
     world.sync(K6)
-    expect(operator.get_by_role("heading", name="It may be this one")).to_be_visible()
+    expect(operator.get_by_role("heading", name="The run that fits")).to_be_visible()
     a_minute_later(operator, world)
     world.sync(K6)
     expect(operator.get_by_role("heading", name="Started", exact=True)).to_be_visible()
