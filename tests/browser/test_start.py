@@ -154,7 +154,7 @@ def test_a_start_whose_answer_is_lost_is_not_sent_again_and_found_by_the_next_sy
     world.sync(K6)
     expect(operator.get_by_role("heading", name="Started", exact=True)).to_be_visible()
     expect(operator.locator("#intent")).to_contain_text("the run was found afterwards")
-    operator.get_by_role("link", name=re.compile(r"^Open Zahlung")).click()
+    operator.get_by_role("link", name="Open the run").click()
     run_on(operator, world)
     assert len(world.sent("POST", path)) == 1
 
