@@ -84,7 +84,7 @@ def start_run(
         account, load_test = guards.hold(account, load_test)
         first = ControlIntent.objects.filter(token=token).first()
         if first is not None:
-            return _same_start(first, user, account, values)
+            return _same_start(first, user, account, load_test, values)
         _require(user, account)
         overridden = _pass_guards(user, account, load_test, None, target_name, override_reason)
         intent, mine = ControlIntent.objects.get_or_create(
@@ -96,7 +96,7 @@ def start_run(
             },
         )  # fmt: skip
     if not mine:
-        return _same_start(intent, user, account, values)
+        return _same_start(intent, user, account, load_test, values)
     return _send_steps(intent, SERVICES[account.provider].start_steps)
 
 
@@ -130,9 +130,12 @@ def shown_name(user: User) -> str:
     return (user.get_full_name() or user.get_username())[:LONGEST_NAME]
 
 
-def _same_start(first: ControlIntent, user: User, account: Account, values: dict[str, str]) -> ControlIntent:
-    """A form sent again with other settings must not look as if those had been started."""
-    if (first.account_id, first.values) != (account.pk, values):
+def _same_start(
+    first: ControlIntent, user: User, account: Account, load_test: LoadTest | None, values: dict[str, str]
+) -> ControlIntent:
+    """A form sent again for another test or with other settings must not look as if that had been started."""
+    other_test = first.load_test_id and load_test and first.load_test_id != load_test.pk
+    if (first.account_id, first.values) != (account.pk, values) or other_test:
         raise NotAllowed(USED)
     return _same_press(first, user, IntentKind.START)
 

@@ -16,7 +16,7 @@ from runs.services.base import Refused, Unavailable
 from runs.sync import settle_unsent, sync_account
 from runs.sync.lost_starts import LIST_LAG
 from tests.fake_service import FakeService, remote
-from tests.rows import make_user
+from tests.rows import make_test, make_user
 
 pytestmark = pytest.mark.django_db
 LOST = Unavailable("Fake Provider did not answer in time.", maybe_done=True)
@@ -42,7 +42,7 @@ def lost(operator, account, fake):
 
 
 def press(user, account, **wish):
-    wish = {"load_test": account.load_tests.get(), "values": {}, "reason": "", "token": uuid4(), **wish}
+    wish = {"load_test": account.load_tests.first(), "values": {}, "reason": "", "token": uuid4(), **wish}
     return actions.start_run(user=user, account=account, **wish)
 
 
@@ -327,3 +327,12 @@ def test_a_run_created_at_another_address_cannot_be_queued_here(operator, accoun
     resume_sync(account, moved=True)
     assert actions.queue_created(user=operator, intent=made).outcome == IntentOutcome.LEFT
     assert len(fake.asked("queue")) == 1
+
+
+def test_the_same_form_sent_for_another_test_starts_nothing_and_says_so(operator, account, fake):
+    token = uuid4()
+    press(operator, account, token=token)
+    other = make_test(account, "Basket")
+    with pytest.raises(actions.NotAllowed, match="already used"):
+        press(operator, account, token=token, load_test=other)
+    assert len(fake.asked("start")) == 1

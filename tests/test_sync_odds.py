@@ -202,6 +202,14 @@ def test_an_answer_that_was_overtaken_brings_no_ended_run_back_to_life(account, 
         assert run.details_at is None  # those of the live run are not the ended one's
 
 
+def test_an_answer_about_another_run_is_noted_once_and_not_asked_for_without_end(account, fake, monkeypatch):
+    fake.has(remote("1"))
+    monkeypatch.setattr(fake, "get_run", lambda external_id: remote("2"))
+    sync_account(account)
+    assert not SyncState.objects.get().backlog
+    assert Run.objects.get().details_error == "Fake Provider was asked for run 1 and answered with another."
+
+
 def test_a_run_stored_by_a_start_hides_none_that_was_made_before_it(account, fake, monkeypatch):
     """Its list was not read since: a provider that asks "anything newer than what you hold?" must hear of the older."""
     now = timezone.now()

@@ -208,3 +208,18 @@ def test_a_place_that_the_provider_refuses_is_given_up(account, fake):
     assert state_of(account).resume == {}
     assert sync_account(account).error == ""
     assert {"10", "15"} <= set(held())
+
+
+def test_an_account_at_rest_is_asked_a_handful_of_things_in_a_minute(account, fake):
+    """Once its past is read: a backlog with nothing in it would be a turn each second, and nobody would see it."""
+    sync_account(account)
+    fake.calls.clear()
+    turns, begin = 0, timezone.now()
+    with time_machine.travel(begin, tick=False) as clock:
+        for _ in range(120):
+            clock.shift(1)
+            for due in due_accounts():
+                turns += 1
+                sync_account(due, only_if_due=True, turn_s=20)
+    assert 1 <= turns <= 3
+    assert len(fake.calls) <= 3 * turns

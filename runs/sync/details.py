@@ -30,6 +30,8 @@ def read_details(service: RunService, run: Run, now: datetime, fence: Callable[[
     """
     try:
         remote = service.get_run(run.external_id)
+        if remote.external_id.casefold() != run.external_id.casefold():  # else it would be asked for again and again
+            raise UnexpectedAnswer(f"{service.label} was asked for run {run.external_id} and answered with another.")
         details = service.get_details(remote)
     except NotFound:
         return _noted(run, fence, gone_at=now)
