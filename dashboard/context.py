@@ -40,6 +40,11 @@ class Navigation:
         accounts = Account.objects.syncable().select_related("sync")
         return DataAge([AccountAge(account, health_of(account, now)) for account in accounts], now)
 
+    @property
+    def stale(self) -> list[AccountAge]:
+        """The accounts to warn of; without a worker all are late, which is then said once and not of each."""
+        return [line for line in self.data.stale if line.health.kind == "failing" or not self.no_worker_since]
+
     @cached_property
     def no_worker_since(self) -> datetime | None:
         """Since when nothing is synced, for want of a worker."""

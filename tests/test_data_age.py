@@ -9,7 +9,7 @@ from django.utils import timezone
 from dashboard.data_age import AccountAge, DataAge
 from runs.choices import RunStatus
 from runs.health import LATE_AFTER, health_of
-from runs.models import SyncState
+from runs.models import SyncState, Worker
 from tests.pages import text_of
 from tests.rows import make_account, make_run, make_test
 
@@ -80,10 +80,23 @@ def test_the_trouble_of_another_account_is_not_told_on_the_page_of_a_test_or_a_r
         assert OUTAGE not in text_of(viewer.get(url))
 
 
+LATE = "It is to be synced every minute, and was not."
+
+
 def test_an_account_that_is_late_without_an_error_says_so(viewer, run):
     synced(run.account, LATE_AFTER * 2)
+    Worker.objects.create(name="one:1", kind="embedded", started_at=timezone.now(), seen_at=timezone.now())
     shown = text_of(viewer.get("/runs/"))
-    assert "It is to be synced every minute, and was not. What you see of it is from 20 min ago" in shown
+    assert f"{LATE} What you see of it is from 20 min ago" in shown
+
+
+def test_without_a_worker_that_is_said_once_and_not_of_each_account(viewer, run):
+    synced(run.account, LATE_AFTER * 2)
+    gone = timezone.now() - LATE_AFTER
+    Worker.objects.create(name="one:1", kind="embedded", started_at=gone, seen_at=gone)
+    shown = text_of(viewer.get("/runs/"))
+    assert "Nothing is synced now" in shown
+    assert LATE not in shown
 
 
 def test_a_new_account_is_not_called_stale(viewer, run):
