@@ -175,7 +175,7 @@ def _fill_accounts(apps: Any, sandbox: str, most: int) -> None:
 
 def _truth(sandbox: str, provider: str, most: int) -> list[dict]:
     if not sandbox:
-        return [{"external_id": str(n), "number": n, "test": "Checkout", "test_id": "1"} for n in range(most)]
+        return [{"external_id": str(n), "number": n, "test": "Checkout", "test_external_id": "1"} for n in range(most)]
     answer = requests.get(f"{sandbox}/__sandbox__/truth?provider={provider}", timeout=60).json()
     return answer["runs"][:most]
 
@@ -186,10 +186,10 @@ def _fill_runs(apps: Any, account: Any, truth: list[dict]) -> None:
     person = model["Person"].objects.create(account=account, key="9000", name="Ada", display="Ada")
     for made in truth:
         test, _ = model["LoadTest"].objects.get_or_create(
-            account=account, external_id=str(made["test_id"]), defaults={"name": made["test"]}
+            account=account, external_id=str(made["test_external_id"]), defaults={"name": made["test"]}
         )
         run = model["Run"].objects.create(
-            account=account, load_test=test, external_id=made["external_id"], number=made["number"], status="running",
+            account=account, load_test=test, external_id=made["external_id"], number=made["number"], status="finished",
             result="none", created_at=made.get("created", LONG_AGO), synced_at=LONG_AGO, requested_by=person,
         )  # fmt: skip
     intents = apps.get_model("runs", "ControlIntent")
