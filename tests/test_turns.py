@@ -10,6 +10,7 @@ from django.utils import timezone
 from runs.choices import RunResult, RunStatus
 from runs.models import Run, SyncState
 from runs.services.base import Refused, Unavailable
+from runs.services.failures import Passing
 from runs.sync import sync_account
 from runs.sync.passes import SWEEP_EVERY
 from runs.sync.schedule import LONGEST_WAIT_S, after_failure
@@ -131,7 +132,7 @@ def test_a_provider_that_failed_is_asked_once_before_it_is_asked_again_and_again
     sync_account(account)
     sync_account(account)
     sync_account(account)
-    assert [options.get("waits") for options in given] == [None, (), None]
+    assert [options.get("probe") for options in given] == [None, True, None]
 
 
 def test_a_success_forgets_the_failures(account, fake):
@@ -223,3 +224,19 @@ def test_an_account_at_rest_is_asked_a_handful_of_things_in_a_minute(account, fa
                 sync_account(due, only_if_due=True, turn_s=20)
     assert 1 <= turns <= 3
     assert len(fake.calls) <= 3 * turns
+
+
+def test_a_provider_that_gives_a_page_now_and_then_is_asked_for_the_rest_soon(account, fake):
+    SyncState.objects.create(account=account, failures=9)
+    fake.fail("page", Passing("The connection broke off."), after=1)
+    sync_account(account)
+    state = state_of(account)
+    assert state.failures == 1
+    assert state.not_before < timezone.now() + timedelta(seconds=11)
+
+
+def test_a_provider_that_gives_nothing_is_asked_later_and_later(account, fake):
+    SyncState.objects.create(account=account, failures=9)
+    fake.fail("tests", Passing("The connection broke off."))
+    sync_account(account)
+    assert state_of(account).failures == 10

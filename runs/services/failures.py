@@ -10,13 +10,17 @@ from typing import Any
 from urllib.parse import quote
 
 from .answers import clean_text
-from .base import Forbidden, NotFound, Refused, ServiceError, Unauthorized, Unavailable
+from .base import Forbidden, NotFound, Refused, ServiceError, Unauthorized, Unavailable, UnexpectedAnswer
 
 _QUERY = re.compile(r"(https?://[^\s?#\"'<>]+)[?#][^\s\"'<>]*")
 
 
 class Passing(Unavailable):
     """Trouble that may be over in a moment: a read is tried again."""
+
+
+class Garbled(UnexpectedAnswer):
+    """A body that is no data: often a proxy's page or a cut line, so a read is tried again."""
 
 
 def secret_forms(secrets: Sequence[str]) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from .addresses import AddressRefused, Gate, Origin, open_socket, same_origin
 from .answers import clean_text, date_of, parse_json, parse_time
 from .base import Download, ServiceError, Unauthorized, Unavailable, UnexpectedAnswer
 from .calls import VERSION, counted, user_agent
-from .failures import Passing, failure, secret_forms
+from .failures import Garbled, Passing, failure, secret_forms
 
 __all__ = ["VERSION", "Answer", "Http", "clean_text", "parse_time"]
 
@@ -171,11 +171,12 @@ class Http:
         sleep: Callable[[float], None] = time.sleep,
         resolve: Callable[..., list[tuple]] = socket.getaddrinfo,
         before_call: Callable[[], None] = lambda: None,
+        probe: bool = False,
     ):
         """`provider`: its label, for sentences. `secrets`: never shown in an error. `describe(status, data)`: the
         provider's own reason in an error's body. `download_hosts`: for `download`, besides `hosts`. `sign_in_statuses`:
         answers that are a sign-in page in disguise. `waits`, `sleep`, `resolve`: the seams for time and names.
-        `before_call`: asked before each read; what it raises is raised."""
+        `before_call`: asked before each read; what it raises is raised. `probe`: the first read is tried once only."""
         self.base_url = base_url.rstrip("/")
         self.provider = provider
         self.gate = Gate(provider, (*hosts, *download_hosts), extra_hosts)
@@ -191,6 +192,7 @@ class Http:
         self._waits = waits
         self._sleep = sleep
         self._before_call = before_call
+        self._probing = probe
         self.their_now: datetime | None = None  # by the provider's last answer
         self._adapter = _Adapter(max_retries=0)
 
@@ -243,14 +245,16 @@ class Http:
         request = self._request(method, self._url(path), params, json)
         max_bytes = max_bytes or self.max_bytes
         ends = time.monotonic() + self.deadline_s
-        for wait in self._waits:
+        for wait in () if self._probing else self._waits:
             try:
                 return self._once(_Call(self, ends - time.monotonic()), request, max_bytes, write=False)
-            except Passing:
+            except (Passing, Garbled):
                 if time.monotonic() + wait >= ends:
                     raise
             self._sleep(wait)
-        return self._once(_Call(self, max(ends - time.monotonic(), 0.001)), request, max_bytes, write=False)
+        answer = self._once(_Call(self, max(ends - time.monotonic(), 0.001)), request, max_bytes, write=False)
+        self._probing = False
+        return answer
 
     def _url(self, path: str) -> str:
         base = self._base_gate.check(self.base_url)
@@ -288,11 +292,18 @@ class Http:
 
     def _data(self, call: _Call, response: requests.Response, max_bytes: int, *, write: bool) -> Any:
         try:
-            return parse_json(self._body(call, response, max_bytes, write=write), self.provider)
+            body = self._body(call, response, max_bytes, write=write)
         except ServiceError:
             if write:  # it was done; what the provider says about it can be read afterwards
                 return None
             raise
+        try:
+            return parse_json(body, self.provider)
+        except UnexpectedAnswer as problem:
+            sentence = str(problem)
+        if write:
+            return None
+        raise Garbled(sentence)
 
     def _open(self, call: _Call, request: requests.PreparedRequest, *, write: bool) -> requests.Response:
         token = _current.set(call)

@@ -33,6 +33,7 @@ from runs.services.base import (
     Unavailable,
     UnexpectedAnswer,
 )
+from runs.services.failures import Garbled, Passing
 
 from .details import read_details
 from .lease import CLOCK_WRONG, Lease, LeaseLost, claim
@@ -136,6 +137,7 @@ class _Turn:
         self.state = SyncState.objects.get(account=account)
         self.so_far = PassReport()
         self.in_vain = 0
+        self.got_somewhere = False
         self.fresh_is_read = False
         self.going_on = ""  # the column whose kept place is to be gone on from, until that has worked
 
@@ -146,8 +148,8 @@ class _Turn:
         self.lease.keep()
 
     def probing(self) -> dict[str, Any]:
-        """A provider that failed last time is asked once before it is asked again and again."""
-        return {"waits": ()} if self.state.failures else {}
+        """A provider that failed last time is asked once; only when it answers, each call is tried as usual."""
+        return {"probe": True} if self.state.failures else {}
 
     def _over(self, share: float = 1) -> bool:
         """Whether this share of the turn's time has gone by."""
@@ -252,6 +254,7 @@ class _Turn:
         with transaction.atomic():
             save_runs(self.account, page.runs, timezone.now(), asked_at)
             self.lease.write(phase=phase, progress=self._words(), **{column: place})
+        self.got_somewhere = True
 
     def _read_history(self, service: RunService) -> bool:
         """Go on reading the past; True when some is left for the next turn."""
@@ -292,6 +295,7 @@ class _Turn:
                 save_runs(self.account, [row for row in told if isinstance(row, RemoteRun)], now, asked_at)
                 self.account.runs.filter(external_id__in=lost).update(gone_at=now)
                 self.lease.write(phase="live")
+            self.got_somewhere = True
             self._step("live")
 
     def _read_live_details(self, service: RunService) -> None:
@@ -366,7 +370,8 @@ class _Turn:
             # What is new could be read: it goes on being read, and with each pass the rest is tried again.
             self.lease.release(due_at=now + interval_of(self.account), **columns)
         else:
-            failures = self.state.failures + 1
+            # Who gives a page now and then is not down: the rest is asked for soon.
+            failures = 1 if self.got_somewhere and isinstance(problem, (Passing, Garbled)) else self.state.failures + 1
             again = now + after_failure(failures, problem)
             if self.going_on == "resume" and isinstance(problem, (Refused, NotFound, UnexpectedAnswer)) and not paused:
                 columns["resume"] = {}  # it may be the place that is refused: a pass from the cursor on loses nothing

@@ -340,10 +340,31 @@ def test_a_write_goes_over_a_fresh_connection(faults, http):
         b"\x00\x01\x02",
     ],
 )
-def test_a_body_that_is_no_data_is_refused_whole(faults, http, body):
+def test_a_body_that_is_no_data_is_tried_again_then_refused_whole(faults, http, body):
     faults.answer(response(body))
 
-    assert type(failure_of(http.get, "/runs")) is UnexpectedAnswer
+    assert isinstance(failure_of(http.get, "/runs"), UnexpectedAnswer)
+    assert len(faults.requests) == 3
+
+
+def test_a_page_of_a_proxy_between_two_answers_costs_nothing(faults, http):
+    faults.answer(response(b"<html>hello</html>"), response(b'{"runs": []}'))
+
+    assert http.get("/runs").data == {"runs": []}
+
+
+def test_a_probe_tries_the_first_read_once_and_the_others_as_usual(faults):
+    http = client(faults, probe=True)
+    faults.answer(response(b"<html>hello</html>"))
+    failure_of(http.get, "/runs")
+    assert len(faults.requests) == 1
+
+    faults.answer(response(b"{}"))
+    http.get("/runs")
+    faults.requests.clear()
+    faults.answer(response(b"<html>hello</html>"))
+    failure_of(http.get, "/runs")
+    assert len(faults.requests) == 3
 
 
 @pytest.mark.parametrize(
