@@ -46,7 +46,7 @@ def counts() -> dict[tuple[str, str, str], int]:
         ([response(b"{}", "404 Not Found")], {"not_found": 1}),
         ([response(b"{}", "409 Conflict")], {"refused": 1}),
         ([response(b"{}", "429 Slow Down", Retry_After="9")], {"unavailable": 1}),
-        ([response(b"<html>")], {"unexpected": 1}),
+        ([response(b"<html>")], {"unexpected": 3}),
         ([reset], {"unavailable": 3}),  # each try is a call
         ([response(b"{}", "503 Away"), OK], {"unavailable": 1, "ok": 1}),
     ],
