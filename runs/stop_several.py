@@ -64,6 +64,8 @@ def fate_of(run: Run, now: datetime) -> Fate:
 def _what_happens(run: Run, now: datetime) -> str:
     if run.status == RunStatus.STARTING:
         return "will be cancelled before load"
+    if run.status == RunStatus.CREATED:
+        return "not queued yet; the provider may refuse"
     if run.status != RunStatus.RUNNING:
         return "will leave the queue"
     if not run.load_started_at:

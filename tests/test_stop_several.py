@@ -75,6 +75,7 @@ def press(client, *runs: Run, **more: str):
         ({}, "will stop at 4:12 of 30:00"),
         ({"planned_duration_s": None}, "will stop at 4:12"),
         ({"status": RunStatus.STARTING}, "will be cancelled before load"),
+        ({"status": RunStatus.CREATED}, "not queued yet; the provider may refuse"),
         ({"status": RunStatus.QUEUED}, "will leave the queue"),
         ({"status": RunStatus.PROCESSING}, "skipped, load has ended"),
         ({"status": RunStatus.FINISHED}, "skipped, already ended"),
