@@ -225,6 +225,8 @@ def test_a_database_that_refuses_is_one_line_when_it_begins_and_one_when_it_is_o
     def full():
         raise OperationalError("disk full")
 
+    tasks.syncs_refused.over()  # another test may have left it refusing
+    caplog.clear()
     with monkeypatch.context() as broken:
         broken.setattr(fake, "iter_tests", full)
         for _ in range(3):
