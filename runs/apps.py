@@ -1,7 +1,7 @@
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
-from runs.collation import sort_by_character_code
+from runs.collation import find_by_character_code, sort_by_character_code
 
 
 class RunsConfig(AppConfig):
@@ -10,3 +10,4 @@ class RunsConfig(AppConfig):
 
     def ready(self) -> None:
         post_migrate.connect(sort_by_character_code)
+        find_by_character_code()

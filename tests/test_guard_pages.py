@@ -278,7 +278,8 @@ def test_everybody_reads_what_holds_and_only_admins_are_offered_changes(viewer, 
         assert words in said
     assert b"Delete" not in viewer.get("/guards/").content
     assert b"Delete" in admin.get("/guards/").content
-    theirs, ours = viewer.get("/guards/targets/1/"), admin.get("/guards/targets/1/")
+    url = f"/guards/targets/{load_test.target_id}/"
+    theirs, ours = viewer.get(url), admin.get(url)
     assert "Basket" in text_of(theirs)
     assert (b'name="max_running"' in theirs.content, b'name="max_running"' in ours.content) == (False, True)
 

@@ -9,6 +9,7 @@ from kombu import Connection
 
 from tests import servers
 from tests.processes import ROOT, using
+from tests.trust.stage import wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -29,7 +30,7 @@ def test_postgres_keeps_what_was_committed_before_a_crash_and_leaves_nothing_beh
         directory = server.directory
     assert names == [("basket",), ("Checkout",)]  # by the rules of a language, not by bytes
     assert not directory.exists()
-    assert using(str(directory)) == {}
+    wait_for("the last of its processes", lambda: using(str(directory)) == {}, 20)
 
 
 def test_rabbitmq_starts_beside_any_other_and_leaves_nothing_behind():
@@ -41,7 +42,7 @@ def test_rabbitmq_starts_beside_any_other_and_leaves_nothing_behind():
             queue.close()
         directory = broker.directory
     assert not directory.exists()
-    assert using(str(directory)) == {}
+    wait_for("the last of its processes", lambda: using(str(directory)) == {}, 20)
 
 
 def test_a_command_finds_the_address_in_its_environment_and_its_status_is_passed_on():
