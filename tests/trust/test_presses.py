@@ -36,6 +36,13 @@ def place(request, tmp_path) -> Iterator[Stage]:
         yield stack.enter_context(stage(tmp_path, **env))
 
 
+class Browser(requests.Session):
+    """Closed when nobody holds it any more: a socket that is only forgotten is a warning in some later test."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
 @dataclass
 class Floor:
     """What stands on the stage: a sandbox, two web servers, a worker, a person's cookie; and what was pressed."""
@@ -48,7 +55,7 @@ class Floor:
     drop: str
 
     def session(self) -> requests.Session:
-        session = requests.Session()
+        session = Browser()
         session.cookies.update(self.cookie)
         return session
 
@@ -109,7 +116,7 @@ def test_500_presses_of_the_same_start_are_one_run(place):
     session, values = here.open(path)
 
     def press(number: int) -> tuple[int, str]:
-        own = requests.Session()
+        own = Browser()
         own.cookies.update(session.cookies)
         answer = own.post(here.webs[number % 2][1] + path, data=values, allow_redirects=False, timeout=120)
         return answer.status_code, answer.headers.get("Location", "")
