@@ -38,6 +38,8 @@ class Account(models.Model):
     credentials_set_by = models.CharField(max_length=150, blank=True, editable=False)
     enabled = models.BooleanField(default=True)
     read_only = models.BooleanField(default=False, help_text="Nobody can start or stop runs on a read-only account.")
+    # Its runs came from a file: there is nobody to ask for more.
+    archive = models.BooleanField(default=False)
     # How many of its runs may be under way at once; None: as many as the provider allows.
     max_running = models.PositiveSmallIntegerField(null=True, blank=True)
     sync_interval_s = models.PositiveIntegerField(choices=SyncInterval, default=SyncInterval.MINUTE)
@@ -104,6 +106,9 @@ class SyncState(models.Model):
     last_good_at = models.DateTimeField(null=True, blank=True)
     last_pass_s = models.FloatField(null=True, blank=True)
     bad_rows = models.JSONField(default=list, blank=True)
+    # What the provider says of the account itself: [[group, name, value], …].
+    facts = models.JSONField(default=list, blank=True)
+    facts_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
         return f"sync of account {self.account_id}"

@@ -95,6 +95,17 @@ class RunSeries(models.Model):
         return f"{self.name} of run {self.run_id}"
 
 
+class RunFile(OfRun):
+    """A file that the provider keeps of a run: what to ask for, never where it lies."""
+
+    name = models.CharField(max_length=300)
+    label = models.CharField(max_length=200)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=("run", "name"), name="one_file_per_name")]
+        ordering = ("id",)
+
+
 class StatusEvent(OfRun):
     """A change of status as the sync saw it."""
 

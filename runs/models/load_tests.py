@@ -26,6 +26,9 @@ class LoadTest(models.Model):
     last_run_at = models.DateTimeField(null=True, blank=True)
     # The system it puts under load, given by an admin.
     target = models.ForeignKey(Target, models.SET_NULL, null=True, blank=True, related_name="load_tests")
+    # What an operator set, where the provider judges nothing: {"p95_ms": 500, "error_rate": 0.01, "rate_per_s": 100};
+    # the first two are the most, the last is the least.
+    own_thresholds = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = LoadTestQuerySet.as_manager()
@@ -37,6 +40,26 @@ class LoadTest(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Schedule(models.Model):
+    """When the provider starts a load test by itself, as it was last read."""
+
+    load_test = models.ForeignKey(LoadTest, models.CASCADE, related_name="schedules")
+    external_id = models.CharField(max_length=200)
+    active = models.BooleanField()
+    starts_at = models.DateTimeField(null=True, blank=True)
+    next_run_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    rule = models.CharField(max_length=500, blank=True)
+    created_by = models.CharField(max_length=300, blank=True)
+    synced_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=("load_test", "external_id"), name="one_schedule_per_id")]
+        ordering = ("next_run_at", "id")
+
+    def __str__(self) -> str:
+        return f"schedule {self.external_id} of {self.load_test_id}"
 
 
 class PersonQuerySet(models.QuerySet):

@@ -54,6 +54,8 @@ class Run(models.Model):
     provider_substatus = models.CharField(max_length=60, blank=True)
     provider_result = models.CharField(max_length=60, blank=True)
     results_incomplete = models.BooleanField(default=False)
+    starred = models.BooleanField(default=False)
+    cost_vuh = models.FloatField(null=True, blank=True)  # virtual-user hours; an estimate while the run is live
 
     requested_by = models.ForeignKey(Person, models.PROTECT, null=True, related_name="requested_runs")
     # Only where it differs: runs started here are asked for by our person, with the account's token.

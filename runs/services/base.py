@@ -1,4 +1,4 @@
-"""The contract every provider's service keeps, on one screen: records out, four kinds of error, no tables.
+"""The contract every provider's service keeps, on one screen: records out, the errors of `errors.py`, no tables.
 
 All times are timezone-aware UTC datetimes; ids are text; a value the provider did not give is None or "".
 Records are made by the services from provider payloads; `payload` is what may be stored: already redacted.
@@ -8,48 +8,59 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any, ClassVar
 
 from runs.choices import MessageLevel, RunResult, RunStatus
 
+from .errors import Forbidden, NotFound, Refused, ServiceError, Unauthorized, Unavailable, UnexpectedAnswer
 
-class ServiceError(Exception):
-    """A sentence that may be shown to a person: who, what happened, what to do. Holds no token and no URL query."""
-
-    # True when a write may have reached the provider although we have no answer: it must never be sent again.
-    maybe_done = False
-
-    def __init__(self, sentence: str, *, maybe_done: bool = False):
-        super().__init__(sentence)
-        self.maybe_done = maybe_done
-
-
-class Unavailable(ServiceError):
-    """Try later: no connection, no answer in time, 429 or 5xx. `retry_after` is in seconds, None when not said."""
-
-    def __init__(self, sentence: str, *, retry_after: float | None = None, maybe_done: bool = False):
-        super().__init__(sentence, maybe_done=maybe_done)
-        self.retry_after = retry_after
-
-
-class Refused(ServiceError):
-    """Change something first: the provider said no (400, 409, a limit)."""
-
-
-class Unauthorized(Refused):
-    """The provider does not accept the credentials (401) or does not allow this with them (403)."""
-
-
-class Forbidden(Unauthorized):
-    """The credentials are good, but not for this (403)."""
-
-
-class NotFound(ServiceError):
-    """Let it go: the provider does not have it (any more)."""
+__all__ = [
+    "BadRow",
+    "Capability",
+    "CheckStep",
+    "Download",
+    "Fact",
+    "Field",
+    "Forbidden",
+    "NotFound",
+    "Person",
+    "Refused",
+    "RemoteDetails",
+    "RemoteError",
+    "RemoteFile",
+    "RemoteMessage",
+    "RemoteMetric",
+    "RemoteRun",
+    "RemoteSchedule",
+    "RemoteSeries",
+    "RemoteTest",
+    "RemoteThreshold",
+    "RunPage",
+    "RunService",
+    "ServiceError",
+    "StartWish",
+    "Unauthorized",
+    "Unavailable",
+    "UnexpectedAnswer",
+]
 
 
-class UnexpectedAnswer(ServiceError):
-    """Change our code: the answer was not in the documented shape."""
+class Capability(StrEnum):
+    """What a provider can do beyond lists and details; pages offer what its service declares, by these methods."""
+
+    START = "start"  # start_step
+    STOP = "stop"  # stop
+    ARCHIVE = "archive"  # open_archive
+    FILES = "files"  # open_file
+    SCRIPT = "script"  # open_script
+    NOTE = "note"  # set_note
+    STAR = "star"  # set_star
+    SCHEDULES = "schedules"  # iter_schedules, set_schedule
+    ESTIMATE = "estimate"  # estimate
+    FACTS = "facts"  # facts
+    RERUN = "rerun"  # start_step with `StartWish.rerun_of`
+    OWN_THRESHOLDS = "own_thresholds"  # knows no criteria itself: those we keep for its load tests give the verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +102,8 @@ class RemoteRun:
     provider_substatus: str = ""
     provider_result: str = ""
     results_incomplete: bool = False
+    starred: bool = False
+    cost_vuh: float | None = None  # virtual-user hours; an estimate while the run is live
     requested_by_id: str = ""
     requested_by: str = ""  # a name; empty when the provider gives only an id
     stopped_by_id: str = ""
@@ -191,11 +204,24 @@ class RemoteSeries:
     label: str
     unit: str
     points: Sequence[tuple[float, float]]
+    # These points go after those we hold, where a provider shows only the present.
+    added: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """A file of a run that `open_file` can fetch. `name` is the provider's; never a link."""
+
+    name: str
+    label: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteDetails:
-    """Everything below a run, read in one go. `result`: the verdict once these are known; None leaves the run's own."""
+    """Everything below a run, read in one go. `result`: the verdict once these are known; None leaves the run's own.
+
+    `final` False: the run has ended, but its numbers are not all there yet; they are read again soon.
+    """
 
     result: RunResult | None = None
     errors: Sequence[RemoteError] = ()
@@ -204,6 +230,30 @@ class RemoteDetails:
     metrics: Sequence[RemoteMetric] = ()
     series: Sequence[RemoteSeries] = ()
     has_archive: bool = False
+    files: Sequence[RemoteFile] = ()
+    final: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteSchedule:
+    """When the provider starts a load test by itself. `rule`: in words for people, empty where it runs once."""
+
+    external_id: str
+    test_external_id: str
+    active: bool
+    starts_at: datetime | None = None
+    next_run_at: datetime | None = None
+    rule: str = ""
+    created_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A thing to know of an account: a limit, a load zone. `group` is the heading, as "Limits of project Shop"."""
+
+    group: str
+    name: str
+    value: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,12 +267,14 @@ class CheckStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartWish:
-    """What a person wants started. `values` holds the service's `start_fields`."""
+    """What a person wants started. `values` holds the service's `start_fields`; `rerun_of` a run to be repeated as
+    it was."""
 
     test_external_id: str
     test_name: str
     values: Mapping[str, str]
     token: str
+    rerun_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,12 +302,15 @@ class RunService(ABC):
     hosts: ClassVar[tuple[str, ...]]  # the provider's own; a leading "*." stands for any one label
     default_base_url: ClassVar[str]
     credential_fields: ClassVar[tuple[Field, ...]]
+    capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.START, Capability.STOP, Capability.ARCHIVE})
     start_fields: ClassVar[tuple[Field, ...]] = ()
     start_steps: ClassVar[tuple[str, ...]] = ("start",)
     # A start may name a load test that does not exist yet (the run's name is the test).
     starts_new_tests: ClassVar[bool] = False
     # Its runs carry `StartWish.token` (as `start_token`): a run without ours was not started by us.
     hands_token_back: ClassVar[bool] = False
+    # For so many seconds the provider takes a start with the same token for the same start: it may be sent again.
+    start_again_s: ClassVar[int] = 0
     overlap_s: ClassVar[int] = 15 * 60  # how far behind the cursor an incremental pass looks again
 
     def __init__(self, base_url: str, credentials: Mapping[str, str], **options: Any):
@@ -309,12 +364,46 @@ class RunService(ABC):
     @abstractmethod
     def get_details(self, run: RemoteRun) -> RemoteDetails: ...
 
-    @abstractmethod
+    # Each of these belongs to a capability, and is called only where the service declares it.
+
     def start_step(self, step: str, wish: StartWish, external_id: str) -> RemoteRun | None:
         """Send one of `start_steps`, once; returns the run if told. `external_id`: what an earlier step made, or ""."""
+        raise NotImplementedError
 
-    @abstractmethod
-    def stop(self, external_id: str) -> None: ...
+    def run_id_of(self, token: str) -> str:
+        """The id that the run of a press will have, where we choose it; "" where the provider does."""
+        return ""
 
-    @abstractmethod
-    def open_archive(self, external_id: str) -> Download: ...
+    def stop(self, external_id: str) -> None:
+        raise NotImplementedError
+
+    def open_archive(self, external_id: str) -> Download:
+        raise NotImplementedError
+
+    def open_file(self, external_id: str, name: str) -> Download:
+        """One of `RemoteDetails.files`, fetched afresh."""
+        raise NotImplementedError
+
+    def open_script(self, *, run: str = "", test: str = "") -> Download:
+        """What a run ran, or what a load test would run now."""
+        raise NotImplementedError
+
+    def set_note(self, external_id: str, note: str) -> None:
+        raise NotImplementedError
+
+    def set_star(self, external_id: str, starred: bool) -> None:
+        raise NotImplementedError
+
+    def iter_schedules(self) -> Iterator[Sequence[RemoteSchedule]]:
+        raise NotImplementedError
+
+    def set_schedule(self, external_id: str, active: bool) -> None:
+        raise NotImplementedError
+
+    def estimate(self, wish: StartWish) -> float | None:
+        """The virtual-user hours a start would cost; None when the provider cannot tell."""
+        raise NotImplementedError
+
+    def facts(self) -> Sequence[Fact]:
+        """Limits, load zones and the like."""
+        raise NotImplementedError

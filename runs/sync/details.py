@@ -7,7 +7,7 @@ from django.db import transaction
 
 from runs.choices import ENDED
 from runs.error_tree import fingerprint
-from runs.models import Run, RunError, RunMessage, RunMetric, RunSeries, RunThreshold
+from runs.models import Run, RunError, RunFile, RunMessage, RunMetric, RunSeries, RunThreshold
 from runs.services.base import (
     Forbidden,
     NotFound,
@@ -58,7 +58,7 @@ def _noted(run: Run, fence: Callable[[], None], **columns: object) -> Run:
 
 def save_details(run: Run, details: RemoteDetails, now: datetime) -> None:
     """Replace what hangs below the run; the verdict is taken over only from a run that has ended."""
-    for model in (RunError, RunMessage, RunThreshold, RunMetric, RunSeries):
+    for model in (RunError, RunMessage, RunThreshold, RunMetric, RunSeries, RunFile):
         model.objects.filter(run=run).delete()
     errors = _merged(run, details.errors)
     RunError.objects.bulk_create(errors, batch_size=500)
@@ -99,6 +99,8 @@ def save_details(run: Run, details: RemoteDetails, now: datetime) -> None:
             for s in {s.name: s for s in details.series}.values()
         ]
     )
+    files = {file.name: file for file in details.files}
+    RunFile.objects.bulk_create([fitted(RunFile(run=run, name=f.name, label=f.label)) for f in files.values()])
     _take_over(run, details, sum(error.occurrences for error in errors), now)
 
 

@@ -21,12 +21,12 @@ MIRRORED = (
     "provider_result", "results_incomplete", "requested_by", "provider_requested_by", "stopped_by", "created_at",
     "queued_at", "started_at", "load_started_at", "load_ended_at", "ended_at", "duration_s", "planned_duration_s",
     "virtual_users", "note", "web_url", "error_code", "error_message", "start_values", "synced_at", "details_at",
-    "gone_at",
+    "gone_at", "starred", "cost_vuh",
 )  # fmt: skip
 COPIED = (
     "number", "stop_reason", "provider_status", "provider_substatus", "provider_result", "results_incomplete",
     "created_at", "queued_at", "started_at", "load_started_at", "load_ended_at", "ended_at", "duration_s",
-    "planned_duration_s", "virtual_users", "note", "web_url", "error_code", "error_message",
+    "planned_duration_s", "virtual_users", "note", "web_url", "error_code", "error_message", "starred", "cost_vuh",
 )  # fmt: skip
 # How far a run is; it only ever goes on. An unknown status tells nothing.
 _PROGRESS = {RunStatus.UNKNOWN: -1, **{status: at for at, status in enumerate(LIVE)}, **dict.fromkeys(ENDED, len(LIVE))}
