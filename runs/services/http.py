@@ -210,15 +210,19 @@ class Http:
         """A read that the provider wants by another method than GET: tried again like one."""
         return self._read(method, path, params, json, None)
 
-    def send(self, method: str, path: str, *, params: Any = None, json: Any = None) -> Answer:
-        """A write: sent exactly once. An error's `maybe_done` says whether it may have happened all the same."""
+    def send(
+        self, method: str, path: str, *, params: Any = None, json: Any = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """A write: sent exactly once. An error's `maybe_done` says whether it may have happened all the same.
+
+        `headers`: of this call alone, besides those of every call.
+        """
         # A connection kept open may be one the other side has just closed; a write lost on it would look as if it
         # might have arrived. A fresh one keeps that doubt rare.
         self._adapter.poolmanager.clear()
-        request = self._request(method, self._url(path), params, json)
+        request = self._request(method, self._url(path), params, json, headers)
         return self._once(_Call(self, self.deadline_s), request, self.max_bytes, write=True)
 
-    @counted
     def download(
         self, url: str, *, filename: str, content_type: str = "application/octet-stream", max_bytes: int = 2**30
     ) -> Download:
@@ -226,6 +230,19 @@ class Http:
         self.gate.check(url)
         headers = {"User-Agent": user_agent(), "Accept-Encoding": "identity"}
         request = requests.Request("GET", url, headers=headers).prepare()
+        return self._file(request, filename, content_type, max_bytes)
+
+    def open_own(
+        self, path: str, *, filename: str, content_type: str = "application/octet-stream", max_bytes: int = 2**30
+    ) -> Download:
+        """The same for a file of the API itself: asked for with credentials, at the base URL's origin only."""
+        request = self._request("GET", self._url(path), None, None, {"Accept": "*/*", "Accept-Encoding": "identity"})
+        return self._file(request, filename, content_type, max_bytes)
+
+    # -- one call ------------------------------------------------------------------------------------------------------
+
+    @counted
+    def _file(self, request: requests.PreparedRequest, filename: str, content_type: str, max_bytes: int) -> Download:
         with ExitStack() as stack:
             call = _Call(self, self.deadline_s)
             stack.callback(call.end)
@@ -237,8 +254,6 @@ class Http:
                 self._too_big(max_bytes)
             stack.pop_all()  # from here on the pieces keep them, and close them
         return Download(filename, content_type, self._pieces(call, response, max_bytes), size)
-
-    # -- one call ------------------------------------------------------------------------------------------------------
 
     def _read(self, method: str, path: str, params: Any, json: Any, max_bytes: int | None) -> Answer:
         self._before_call()
@@ -267,13 +282,15 @@ class Http:
             )
         return same_origin(url, base, self.provider)
 
-    def _request(self, method: str, url: str, params: Any, json: Any) -> requests.PreparedRequest:
+    def _request(
+        self, method: str, url: str, params: Any, json: Any, more: Mapping[str, str] | None = None
+    ) -> requests.PreparedRequest:
         if not all(value.isascii() and value.isprintable() for value in self._headers.values()):
             # Refused here because the library's own error would print the header's value.
             raise Unauthorized(
                 f"The credentials of this {self.provider} account hold characters that cannot be sent. Enter them anew."
             )
-        headers = {"User-Agent": user_agent(), **self._headers}
+        headers = {"User-Agent": user_agent(), **self._headers, **(more or {})}
         return requests.Request(method, url, headers=headers, params=params, json=json).prepare()
 
     @counted

@@ -495,6 +495,26 @@ def test_a_download_is_passed_on_as_it_is_without_credentials(faults, http):
     assert faults.requests[0].target == "/c/results.zip?sig=abc"
 
 
+def test_a_file_of_the_api_itself_is_asked_for_with_credentials(faults, http):
+    faults.answer(response(b"export default", content_type="text/javascript"))
+    opened = http.open_own("/runs/7/script", filename="run-7.js")
+    assert b"".join(opened.chunks) == b"export default"
+    assert faults.requests[0].headers["authorization"] == f"Token {TOKEN}"
+    assert faults.requests[0].headers["accept"] == "*/*"
+
+
+def test_a_file_of_another_host_is_never_asked_for_with_credentials(faults, http):
+    assert isinstance(failure_of(http.open_own, "https://evil.example/x", filename="x"), UnexpectedAnswer)
+    assert faults.requests == []
+
+
+def test_a_write_carries_the_headers_of_its_call_and_the_next_one_does_not(faults, http):
+    faults.answer(OK)
+    http.send("POST", "/start", headers={"Idempotency-Key": "press-1"})
+    http.send("POST", "/stop")
+    assert [request.headers.get("idempotency-key") for request in faults.requests] == ["press-1", None]
+
+
 def test_a_download_from_a_foreign_host_is_refused(faults, http):
     assert isinstance(failure_of(http.download, "https://evil.example/x?sig=1", filename="x"), Refused)
 
