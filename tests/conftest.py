@@ -1,5 +1,8 @@
 """Fixtures that several test modules use."""
 
+import threading
+from collections.abc import Iterator
+
 import pytest
 from django.test import Client
 
@@ -7,6 +10,16 @@ from runs.models import Account, LoadTest
 from runs.services import SERVICES
 from tests.fake_service import FakeService
 from tests.rows import make_account, make_test, make_user
+
+
+@pytest.fixture(autouse=True)
+def every_call_ends() -> Iterator[None]:
+    """No test leaves a call to a provider open: its socket would fail another test, whenever the garbage goes."""
+    before = threading.enumerate()
+    yield
+    timers = [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+    left = [timer for timer in timers if timer not in before and not timer.finished.is_set()]
+    assert not left, "A call was not ended: its timer still guards it. Was a download not read to its end, or closed?"
 
 
 @pytest.fixture

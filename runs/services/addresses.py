@@ -123,12 +123,12 @@ def open_socket(
     for family, kind, protocol, _, address in found:
         sock = socket.socket(family, kind, protocol)
         try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.settimeout(left())
             sock.connect(address)
         except OSError:
             sock.close()
             continue
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sock
     raise Passing(
         f"{gate.provider} could not be reached at {origin.host}: no connection. Check that the address is right and "

@@ -252,8 +252,10 @@ class Http:
             size = _length(response)
             if size is not None and size > max_bytes:
                 self._too_big(max_bytes)
+            pieces = self._pieces(call, response, max_bytes)
+            next(pieces)
             stack.pop_all()  # from here on the pieces keep them, and close them
-        return Download(filename, content_type, self._pieces(call, response, max_bytes), size)
+        return Download(filename, content_type, pieces, size)
 
     def _read(self, method: str, path: str, params: Any, json: Any, max_bytes: int | None) -> Answer:
         self._before_call()
@@ -365,6 +367,7 @@ class Http:
         total = 0
         trouble = ""
         try:
+            yield b""  # for the opener alone: only a generator that has begun ends the call when it is closed unread
             call.restart()
             for piece in response.raw.stream(PIECE, decode_content=False):
                 total += len(piece)

@@ -4,8 +4,10 @@ import gzip
 import json
 import logging
 import socket
+import threading
 import time
 import tomllib
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -543,6 +545,28 @@ def test_a_download_that_breaks_off_or_stalls_is_an_error_not_a_short_file(fault
     for _ in range(2):
         with pytest.raises(Unavailable):
             list(http.download(f"{faults.url}/x", filename="x").chunks)
+
+
+@pytest.mark.parametrize("pieces", [0, 1])
+@pytest.mark.parametrize("leave", [lambda chunks: chunks.close(), lambda chunks: None], ids=["closed", "let go"])
+def test_a_download_that_nobody_reads_to_its_end_lets_its_connection_go(faults, leave, pieces):
+    http = client(faults, deadline_s=30)
+    gone = threading.Event()
+
+    def wait_for_the_end(connection, server):
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 65536)
+        with suppress(ConnectionError):
+            assert connection.recv(1) == b""
+        gone.set()
+
+    faults.answer(wait_for_the_end)
+    download = http.download(f"{faults.url}/x", filename="x")
+    for _ in range(pieces):
+        next(download.chunks)
+    leave(download.chunks)
+    del download
+
+    assert gone.wait(8)
 
 
 def test_a_lost_file_is_not_found(faults, http):
