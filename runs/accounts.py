@@ -1,5 +1,6 @@
 """What an account must be like, and how it is made and changed: for the page and for `manage.py add_account` alike."""
 
+import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -17,7 +18,7 @@ from runs.services.addresses import Gate
 from runs.services.base import Refused
 
 LONGEST_ADDRESS = 300
-PLACEHOLDER = "your-organization"
+PLACEHOLDER = re.compile(r"your-[a-z]+")  # what a service's default address leaves to be filled in
 TAKEN_BY_PAGES = ("new",)  # /accounts/new/ is a page of its own
 
 
@@ -32,9 +33,11 @@ class AccountProblem(ValueError):
 def checked_base_url(provider: str, text: str) -> str:
     """The address in one spelling, without a slash at its end; AccountProblem when we may not call it.
 
-    https at one of the provider's own hosts, or a host (or host:port) of PROVIDER_HOSTS, where http is allowed too.
+    https at one of the provider's own hosts, or a host (or host:port) of PROVIDER_HOSTS, where http is allowed too. A
+    host alone, as some providers show it, is called over https.
     """
     url = text.strip().rstrip("/")
+    url = url if not url or ":" in url or url.startswith("/") else f"https://{url}"
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -48,8 +51,9 @@ def checked_base_url(provider: str, text: str) -> str:
         Gate(service.label, service.hosts, settings.PROVIDER_HOSTS).check(url)
     except Refused as refused:
         raise AccountProblem("base_url", str(refused)) from None
-    if PLACEHOLDER in url:
-        raise AccountProblem("base_url", f"Replace “{PLACEHOLDER}” with the name of yours.")
+    for placeholder in PLACEHOLDER.findall(service.default_base_url):
+        if placeholder in url:
+            raise AccountProblem("base_url", f"Replace “{placeholder}” with the name of yours.")
     return url
 
 

@@ -93,7 +93,8 @@ def test_an_address_of_the_provider_or_of_the_settings_is_taken(provider, addres
         "http://169.254.169.254/latest",
         "http://localhost:5432",
         "file:///etc/passwd",
-        "api.k6.io",
+        "evil.example",
+        "//api.k6.io",
         "https://[::1",
         "",
         "https://api.k6.io/" + "x" * 300,
@@ -104,6 +105,10 @@ def test_any_other_address_is_refused_with_a_sentence(address):
         checked_base_url("k6-legacy", address)
     assert refused.value.field == "base_url"
     assert str(refused.value).endswith(".")
+
+
+def test_a_host_alone_is_called_over_https():
+    assert checked_base_url("k6-legacy", " api.k6.io/ ") == "https://api.k6.io"
 
 
 # --- Adding ---

@@ -54,8 +54,9 @@ def origin_of(url: str) -> Origin | None:
 class Gate:
     """The hosts that one account's calls may reach: the provider's own (https, public addresses), and listed extras.
 
-    `hosts`: exact names, or "*.example.com" for any one label. `extra_hosts`: "host" or "host:port"; these may be plain
-    http, at any port (or the one named), and at private addresses, because whoever runs Plimsoll listed them.
+    `hosts`: exact names, or "*.example.com" for any one label and "*.*.example.com" for any two. `extra_hosts`: "host"
+    or "host:port"; these may be plain http, at any port (or the one named), and at private addresses, because whoever
+    runs Plimsoll listed them.
     """
 
     def __init__(self, provider: str, hosts: Iterable[str], extra_hosts: Iterable[str] = ()):
@@ -67,8 +68,7 @@ class Gate:
         return any(host == name and wanted in (None, port) for name, wanted in self._extra)
 
     def is_own(self, host: str) -> bool:
-        label, _, rest = host.partition(".")
-        return host in self.hosts or (label != "" and f"*.{rest}" in self.hosts)
+        return host in self.hosts or any(_fits(host, pattern) for pattern in self.hosts if pattern.startswith("*."))
 
     def check(self, url: str) -> Origin:
         """The URL's origin if it may be called, else AddressRefused with a sentence for whoever set up the account."""
@@ -153,6 +153,14 @@ def _look_up(gate: Gate, origin: Origin, resolve: Callable[..., list[tuple]], se
             "server's name service (DNS), then try again."
         )
     return answer[0]
+
+
+def _fits(host: str, pattern: str) -> bool:
+    """Whether a host has just the labels of a pattern, any at its leading "*"s, and none of them empty."""
+    rest = pattern.lstrip("*.")
+    free = pattern.removesuffix(rest).count("*")
+    labels = host.split(".", free)
+    return len(labels) == free + 1 and all(labels) and labels[-1] == rest
 
 
 def _host_and_port(entry: str) -> tuple[str, int | None]:

@@ -299,7 +299,7 @@ class RunService(ABC):
     provider: ClassVar[str]
     label: ClassVar[str]
     tile: ClassVar[str]  # two letters for narrow columns
-    hosts: ClassVar[tuple[str, ...]]  # the provider's own; a leading "*." stands for any one label
+    hosts: ClassVar[tuple[str, ...]]  # the provider's own; each leading "*." stands for any one label
     default_base_url: ClassVar[str]
     credential_fields: ClassVar[tuple[Field, ...]]
     capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.START, Capability.STOP, Capability.ARCHIVE})

@@ -161,6 +161,7 @@ class Http:
         hosts: tuple[str, ...],
         extra_hosts: tuple[str, ...] = (),
         headers: Mapping[str, str] | None = None,
+        authorization: Callable[[], str] | None = None,
         secrets: Sequence[str] = (),
         deadline_s: float = 20,
         max_bytes: int = 32 * 2**20,
@@ -173,10 +174,11 @@ class Http:
         before_call: Callable[[], None] = lambda: None,
         probe: bool = False,
     ):
-        """`provider`: its label, for sentences. `secrets`: never shown in an error. `describe(status, data)`: the
-        provider's own reason in an error's body. `download_hosts`: for `download`, besides `hosts`. `sign_in_statuses`:
-        answers that are a sign-in page in disguise. `waits`, `sleep`, `resolve`: the seams for time and names.
-        `before_call`: asked before each read; what it raises is raised. `probe`: the first read is tried once only."""
+        """`provider`: its label, for sentences. `authorization`: gives that header of each call, where it changes.
+        `secrets`: never shown in an error. `describe(status, data)`: the provider's own reason in an error's body.
+        `download_hosts`: for `download`, besides `hosts`. `sign_in_statuses`: answers that are a sign-in page in
+        disguise. `waits`, `sleep`, `resolve`: the seams for time and names. `before_call`: asked before each read; what
+        it raises is raised. `probe`: the first read is tried once only."""
         self.base_url = base_url.rstrip("/")
         self.provider = provider
         self.gate = Gate(provider, (*hosts, *download_hosts), extra_hosts)
@@ -186,6 +188,7 @@ class Http:
         self._base_gate = Gate(provider, hosts, extra_hosts)
         self._headers = {"Accept-Encoding": "gzip", "Accept": "application/json"}
         self._headers.update(headers or {})
+        self._authorization = authorization
         self._secrets = secret_forms(secrets)
         self._describe = describe
         self._sign_in_statuses = sign_in_statuses
@@ -194,6 +197,7 @@ class Http:
         self._before_call = before_call
         self._probing = probe
         self.their_now: datetime | None = None  # by the provider's last answer
+        self.told: Mapping[str, str] = {}  # the headers of its last answer
         self._adapter = _Adapter(max_retries=0)
 
     def get(
@@ -206,21 +210,21 @@ class Http:
         """Read `path`: below the base URL, or a link of the same origin. Tried again shortly, within the deadline."""
         return self._read("GET", path, params, None, max_bytes)
 
-    def read(self, method: str, path: str, *, params: Any = None, json: Any = None) -> Answer:
-        """A read that the provider wants by another method than GET: tried again like one."""
-        return self._read(method, path, params, json, None)
+    def read(self, method: str, path: str, *, params: Any = None, json: Any = None, form: Any = None) -> Answer:
+        """A read that the provider wants by another method than GET: tried again like one. `form`: fields to post."""
+        return self._read(method, path, params, json, None, form)
 
     def send(
         self, method: str, path: str, *, params: Any = None, json: Any = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
         """A write: sent exactly once. An error's `maybe_done` says whether it may have happened all the same.
 
-        `headers`: of this call alone, besides those of every call.
+        `headers`: of this call alone, besides or instead of those of every call.
         """
         # A connection kept open may be one the other side has just closed; a write lost on it would look as if it
         # might have arrived. A fresh one keeps that doubt rare.
         self._adapter.poolmanager.clear()
-        request = self._request(method, self._url(path), params, json, headers)
+        request = self._request(method, self._url(path), params, json, headers=headers)
         return self._once(_Call(self, self.deadline_s), request, self.max_bytes, write=True)
 
     def download(
@@ -257,9 +261,9 @@ class Http:
             stack.pop_all()  # from here on the pieces keep them, and close them
         return Download(filename, content_type, pieces, size)
 
-    def _read(self, method: str, path: str, params: Any, json: Any, max_bytes: int | None) -> Answer:
+    def _read(self, method: str, path: str, params: Any, json: Any, max_bytes: int | None, form: Any = None) -> Answer:
         self._before_call()
-        request = self._request(method, self._url(path), params, json)
+        request = self._request(method, self._url(path), params, json, form)
         max_bytes = max_bytes or self.max_bytes
         ends = time.monotonic() + self.deadline_s
         for wait in () if self._probing else self._waits:
@@ -285,15 +289,17 @@ class Http:
         return same_origin(url, base, self.provider)
 
     def _request(
-        self, method: str, url: str, params: Any, json: Any, more: Mapping[str, str] | None = None
+        self, method: str, url: str, params: Any, json: Any, form: Any = None, headers: Mapping[str, str] | None = None
     ) -> requests.PreparedRequest:
-        if not all(value.isascii() and value.isprintable() for value in self._headers.values()):
+        headers = {"User-Agent": user_agent(), **self._headers, **(headers or {})}
+        if self._authorization:
+            headers["Authorization"] = self._authorization()
+        if not all(value.isascii() and value.isprintable() for value in headers.values()):
             # Refused here because the library's own error would print the header's value.
             raise Unauthorized(
                 f"The credentials of this {self.provider} account hold characters that cannot be sent. Enter them anew."
             )
-        headers = {"User-Agent": user_agent(), **self._headers, **(more or {})}
-        return requests.Request(method, url, headers=headers, params=params, json=json).prepare()
+        return requests.Request(method, url, headers=headers, params=params, json=json, data=form).prepare()
 
     @counted
     def _once(self, call: _Call, request: requests.PreparedRequest, max_bytes: int, *, write: bool) -> Answer:
@@ -332,7 +338,7 @@ class Http:
         try:
             response = self._adapter.send(request, stream=True, timeout=call.left(), verify=True, proxies={})
             status = response.status_code
-            self.their_now = date_of(response.headers) or self.their_now
+            self.told, self.their_now = response.headers, date_of(response.headers) or self.their_now
             return response
         except _NETWORK_ERRORS as error:
             trouble = _kind(error)
@@ -404,6 +410,7 @@ class Http:
             data = parse_json(body, self.provider)
         except UnexpectedAnswer:
             data = None
+        sent = response.request.headers.get("Authorization", "").rpartition(" ")[2]
         raise failure(
             response.status_code,
             response.headers,
@@ -411,7 +418,7 @@ class Http:
             provider=self.provider,
             write=write,
             describe=self._describe,
-            secrets=self._secrets,
+            secrets=(*self._secrets, *secret_forms((sent,))),
             sign_in_statuses=self._sign_in_statuses,
         )
 

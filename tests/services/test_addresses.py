@@ -16,7 +16,8 @@ from runs.services.addresses import Gate, is_public, origin_of
 from runs.services.base import Refused, Unavailable
 from runs.services.http import Http
 
-GATE = Gate("Example Load", ("api.load.example", "*.eu.load.example"), ("127.0.0.1", "lab.internal:8443", "[::1]:9"))
+HOSTS = ("api.load.example", "*.eu.load.example", "*.*.store.example")
+GATE = Gate("Example Load", HOSTS, ("127.0.0.1", "lab.internal:8443", "[::1]:9"))
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,7 @@ GATE = Gate("Example Load", ("api.load.example", "*.eu.load.example"), ("127.0.0
         "https://API.Load.Example",
         "https://api.load.example:443/",
         "https://acme.eu.load.example/",
+        "https://acme.z12.store.example/",
         "http://127.0.0.1:8089/x",
         "https://127.0.0.1/",
         "http://lab.internal:8443/",
@@ -45,6 +47,13 @@ def test_the_provider_s_hosts_and_listed_ones_may_be_called(url):
         "https://eu.load.example/",
         "https://a.b.eu.load.example/",
         "https://.eu.load.example/",
+        "https://store.example/",
+        "https://acme.store.example/",
+        "https://a.b.c.store.example/",
+        "https://acme..store.example/",
+        "https://.acme.store.example/",
+        "https://acme.z12.store.example.evil.example/",
+        "https://acme.z12.evil-store.example/",
         "https://evil-api.load.example/",
         "https://api.load.example.evil.example/",
         "https://api.load.example@evil.example/",

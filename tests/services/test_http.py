@@ -84,6 +84,45 @@ def test_a_write_sends_json(faults, http):
     assert faults.requests[0].method == "PATCH"
 
 
+def test_a_write_may_have_headers_of_its_own(faults, http):
+    faults.answer(response(b"{}"))
+
+    http.send("PATCH", "/runs/1", json={"note": ""}, headers={"Content-Type": "application/merge-patch+json"})
+
+    sent = faults.requests[0]
+    assert (sent.headers["content-type"], sent.body) == ("application/merge-patch+json", b'{"note": ""}')
+
+
+def test_a_form_is_posted_as_one_and_tried_again(faults, http):
+    faults.answer(response(b"", "500 Oops"), OK)
+
+    assert http.read("POST", "/token", form={"scope": "a/.default"}).data == {"answer": 42}
+    assert [request.body for request in faults.requests] == [b"scope=a%2F.default"] * 2
+    assert faults.requests[0].headers["content-type"] == "application/x-www-form-urlencoded"
+
+
+def test_an_authorization_that_changes_is_asked_for_with_each_call_and_never_shown(faults):
+    tokens = iter(["Bearer first-secret", "Bearer second-secret"])
+    http = client(faults, authorization=lambda: next(tokens))
+    faults.answer(OK, response(b'{"message": "second-secret is of no use"}', "400 Bad Request"))
+    http.get("/a")
+
+    error = failure_of(http.get, "/b")
+
+    assert [request.headers["authorization"] for request in faults.requests] == [
+        "Bearer first-secret",
+        "Bearer second-secret",
+    ]
+    assert "second-secret" not in str(error)
+
+
+def test_what_the_last_answer_said_in_its_headers_is_at_hand(faults, http):
+    faults.answer(response(b"{}", "400 Bad Request", Api_Supported_Versions="1, 2"))
+    failure_of(http.get, "/a")
+
+    assert http.told["api-supported-versions"] == "1, 2"
+
+
 def test_the_path_of_the_base_url_is_kept(faults):
     faults.answer(OK)
     Http(faults.url + "/org/", provider="Example Load", hosts=(), extra_hosts=("127.0.0.1",)).get("/runs")
