@@ -240,7 +240,8 @@ class Http:
         self, path: str, *, filename: str, content_type: str = "application/octet-stream", max_bytes: int = 2**30
     ) -> Download:
         """The same for a file of the API itself: asked for with credentials, at the base URL's origin only."""
-        request = self._request("GET", self._url(path), None, None, {"Accept": "*/*", "Accept-Encoding": "identity"})
+        plain = {"Accept": "*/*", "Accept-Encoding": "identity"}
+        request = self._request("GET", self._url(path), None, None, headers=plain)
         return self._file(request, filename, content_type, max_bytes)
 
     # -- one call ------------------------------------------------------------------------------------------------------
