@@ -14,13 +14,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from runs import guards
+from runs.abilities import cannot, label_of
 from runs.choices import IntentKind, IntentOutcome, RunStatus
 from runs.fields import CredentialsUnusable
 from runs.models import Account, ControlIntent, LoadTest, Run
 from runs.provider_calls import counted_calls
 from runs.services import SERVICES, service_for
-from runs.services.base import CheckStep, Download, Refused, RunService, ServiceError, StartWish, UnexpectedAnswer
-from runs.sync import link_run, request_sync
+from runs.services.base import Capability, CheckStep, Refused, RunService, ServiceError, UnexpectedAnswer
+from runs.sync import link_run, request_sync, wish_of
 from runs.sync.mirror import save_runs
 from runs.sync.settle import settle
 
@@ -50,53 +51,64 @@ class NotAllowed(Exception):
         self.field = field
 
 
-def may_control(user: User, account: Account) -> str:
-    """Why this user may not start or stop runs on this account, as a sentence; empty when they may."""
+def may_control(user: User, account: Account, *needs: Capability) -> str:
+    """Why this user may not change anything on this account (or not in these ways), as a sentence; empty when they may.
+
+    Without `needs` it is about starting and stopping in general.
+    """
+    changes = bool(needs) and needs[0] not in (Capability.START, Capability.STOP, Capability.RERUN)
     if not user.has_perm("runs.control_run"):
-        return "Starting and stopping runs takes the operator role. Ask an admin for it."
+        what = "Changing something at a provider" if changes else "Starting and stopping runs"
+        return f"{what} takes the operator role. Ask an admin for it."
+    if account.archive:
+        return f"{account.name} is an archive: its runs came from a file, and there is no provider to ask."
     if not account.enabled:
         return f"{account.name} is switched off. An admin can switch it on again."
     if account.read_only:
-        return f"{account.name} is read-only: nobody can start or stop runs on it."
-    return ""
+        return (
+            f"{account.name} is read-only: nobody can {'change anything' if changes else 'start or stop runs'} on it."
+        )
+    return next((sentence for need in needs if (sentence := cannot(account, need))), "")
 
 
-def _require(user: User, account: Account) -> None:
-    if sentence := may_control(user, account):
+def require(user: User, account: Account, *needs: Capability) -> None:
+    """NotAllowed with the sentence of `may_control`, unless they may."""
+    if sentence := may_control(user, account, *needs):
         raise NotAllowed(sentence)
 
 
-def _service(account: Account, **options: Any) -> RunService:
+def opened_service(account: Account, **options: Any) -> RunService:
     return service_for(account.provider, account.base_url, account.open_credentials(), **options)
 
 
 def start_run(
     *, user: User, account: Account, load_test: LoadTest | None, values: dict[str, str], reason: str, token: UUID,
-    target_name: str = "", override_reason: str = "",
+    target_name: str = "", override_reason: str = "", rerun_of: str = "",
 ) -> ControlIntent:  # fmt: skip
     """Start a run of `load_test`, or (where a run's name is its test) of the test named in `values`.
 
     Returns the intent as it stands. The same token again returns the first intent and sends nothing. `target_name` is
-    what was typed to name a protected target, `override_reason` why an admin starts in a freeze window.
+    what was typed to name a protected target, `override_reason` why an admin starts in a freeze window. `rerun_of`: the
+    external id of a run to be repeated as it was; there are no `values` then.
     """
     with transaction.atomic():  # one decision at a time: what it rests on, and the intent that the next one counts
         load_test, test_name = named_test(account, load_test, values)
         account, load_test = guards.hold(account, load_test)
         first = ControlIntent.objects.filter(token=token).first()
         if first is not None:
-            return _same_start(first, user, account, load_test, values)
-        _require(user, account)
+            return _same_start(first, user, account, load_test, values, rerun_of)
+        require(user, account, Capability.START, *([Capability.RERUN] if rerun_of else []))
         overridden = _pass_guards(user, account, load_test, None, target_name, override_reason)
         intent, mine = ControlIntent.objects.get_or_create(
             token=token,
             defaults={
                 "kind": IntentKind.START, "account": account, "load_test": load_test, "user": user,
                 "user_name": shown_name(user), "reason": reason, "test_name": test_name, "values": values,
-                "override_reason": overridden,
+                "override_reason": overridden, "rerun_of": rerun_of,
             },
         )  # fmt: skip
     if not mine:
-        return _same_start(intent, user, account, load_test, values)
+        return _same_start(intent, user, account, load_test, values, rerun_of)
     return _send_steps(intent, SERVICES[account.provider].start_steps)
 
 
@@ -118,7 +130,8 @@ def _pass_guards(
 
 def named_test(account: Account, load_test: LoadTest | None, values: dict[str, str]) -> tuple[LoadTest | None, str]:
     """The test to start and its name; a name typed for a provider without tests may be another test, or a new one."""
-    name = values.get("name", "").strip() if SERVICES[account.provider].starts_new_tests else ""
+    service = SERVICES.get(account.provider)
+    name = values.get("name", "").strip() if service and service.starts_new_tests else ""
     if load_test is not None and (not name or name.casefold() == load_test.name.casefold()):
         return load_test, load_test.name
     if not name:
@@ -131,11 +144,12 @@ def shown_name(user: User) -> str:
 
 
 def _same_start(
-    first: ControlIntent, user: User, account: Account, load_test: LoadTest | None, values: dict[str, str]
-) -> ControlIntent:
+    first: ControlIntent, user: User, account: Account, load_test: LoadTest | None, values: dict[str, str],
+    rerun_of: str,
+) -> ControlIntent:  # fmt: skip
     """A form sent again for another test or with other settings must not look as if that had been started."""
     other_test = first.load_test_id and load_test and first.load_test_id != load_test.pk
-    if (first.account_id, first.values) != (account.pk, values) or other_test:
+    if (first.account_id, first.values, first.rerun_of) != (account.pk, values, rerun_of) or other_test:
         raise NotAllowed(USED)
     return _same_press(first, user, IntentKind.START)
 
@@ -154,13 +168,10 @@ def _send_steps(intent: ControlIntent, steps: tuple[str, ...]) -> ControlIntent:
 
 def _send_each(intent: ControlIntent, steps: tuple[str, ...]) -> ControlIntent:
     try:
-        service = _service(intent.account)
+        service = opened_service(intent.account)
     except CredentialsUnusable as problem:
         return _settled(intent, IntentOutcome.REFUSED, f"Not sent: {problem}")
-    wish = StartWish(
-        test_external_id=intent.load_test.external_id if intent.load_test else "",
-        test_name=intent.test_name, values=intent.values, token=str(intent.token),
-    )  # fmt: skip
+    wish = wish_of(intent)
     for step in steps:
         if not _mark_sent(intent, step):
             return intent
@@ -244,7 +255,7 @@ def queue_created(
     """Queue a run that was created but not queued; once, however often the button is pressed. It is a start as well."""
     with transaction.atomic():
         account, load_test = guards.hold(intent.account, intent.load_test)
-        _require(user, account)
+        require(user, account, Capability.START)
         intent.refresh_from_db()
         if intent.outcome != IntentOutcome.CREATED:
             return intent
@@ -260,7 +271,7 @@ def queue_created(
 
 def leave_created(*, user: User, intent: ControlIntent) -> ControlIntent:
     """Leave a created run as it is at the provider: it will not run, and nothing more is sent."""
-    _require(user, intent.account)
+    require(user, intent.account)
     ControlIntent.objects.filter(pk=intent.pk, outcome=IntentOutcome.CREATED).update(
         outcome=IntentOutcome.LEFT, settled_at=timezone.now(),
         message=f"Left as created by {shown_name(user)}; it was not queued.",
@@ -274,7 +285,7 @@ def stop_run(*, user: User, run: Run, reason: str, token: UUID) -> ControlIntent
     first = ControlIntent.objects.filter(token=token).first()
     if first is not None:
         return _same_press(first, user, IntentKind.STOP)
-    _require(user, run.account)
+    require(user, run.account, Capability.STOP)
     if not run.is_stoppable:
         raise NotAllowed(_why_not_stoppable(run))
     intent, mine = ControlIntent.objects.get_or_create(
@@ -292,7 +303,7 @@ def stop_run(*, user: User, run: Run, reason: str, token: UUID) -> ControlIntent
 
 def _why_not_stoppable(run: Run) -> str:
     if run.gone_at:
-        return f"{run.title} is no longer known to {SERVICES[run.account.provider].label}."
+        return f"{run.title} is no longer known to {label_of(run.account)}."
     if run.status == RunStatus.STOPPING:
         return f"{run.title} is stopping already."
     if run.is_ended:
@@ -307,7 +318,7 @@ def _send_stop(intent: ControlIntent, run: Run) -> ControlIntent:
 
 def _ask_to_stop(intent: ControlIntent, run: Run) -> ControlIntent:
     try:
-        service = _service(intent.account)
+        service = opened_service(intent.account)
     except CredentialsUnusable as problem:
         return _settled(intent, IntentOutcome.REFUSED, f"Not sent: {problem}")
     if not _mark_sent(intent, "stop"):
@@ -344,17 +355,6 @@ def _stop_failed(intent: ControlIntent, run: Run, service: RunService, problem: 
     if run.is_ended:
         return _settled(intent, IntentOutcome.DONE, "The run had already ended; there was nothing to stop.")
     return _settled(intent, IntentOutcome.REFUSED, f"Not stopped. {problem}")
-
-
-def fetch_archive(*, user: User, run: Run) -> Download:
-    """The run's result file, fetched afresh and passed through; ServiceError or NotAllowed says why not."""
-    if not user.has_perm("runs.view_run"):
-        raise NotAllowed("Downloading results takes the viewer role. Ask an admin for it.")
-    try:
-        with counted_calls(run.account):
-            return _service(run.account).open_archive(run.external_id)
-    except CredentialsUnusable as problem:
-        raise NotAllowed(str(problem)) from None
 
 
 def test_connection(*, provider: str, base_url: str, credentials: dict[str, str]) -> list[CheckStep]:

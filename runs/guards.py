@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 
 from django.db.models import Min, Q
 
+from runs.abilities import label_of
 from runs.choices import IntentKind, IntentOutcome, RunStatus
 from runs.freezes import Span, local, span_next, span_now, windows_of
 from runs.models import Account, ControlIntent, LoadTest, Run, SyncState, Target
-from runs.services import SERVICES
 
 # A run that was created and never queued will hardly begin by itself.
 CREATED_COUNTS = timedelta(minutes=10)
@@ -202,7 +202,8 @@ def under_way(
 
 def _loading(now: datetime) -> Q:
     created = Q(status=RunStatus.CREATED, created_at__gt=now - CREATED_COUNTS)
-    return (Q(status__in=LOADING) | created) & Q(gone_at=None)
+    # What an archive holds of a run under way is how it was when the file was made.
+    return (Q(status__in=LOADING) | created) & Q(gone_at=None, account__archive=False)
 
 
 def count_under_way(now: datetime) -> tuple[Counter[int], Counter[int]]:
@@ -216,7 +217,7 @@ def count_under_way(now: datetime) -> tuple[Counter[int], Counter[int]]:
 
 def _known(now: datetime, **which: object) -> datetime | None:
     """When the last read of these accounts was, for the one longest ago; None where all were read lately enough."""
-    accounts = Account.objects.filter(enabled=True, **which)
+    accounts = Account.objects.syncable().filter(**which)
     oldest = SyncState.objects.filter(account__in=accounts).aggregate(at=Min("last_good_at"))["at"]
     return oldest if oldest and now - oldest > OLD_SYNC else None
 
@@ -228,13 +229,13 @@ def _run_under_way(run: Run, now: datetime) -> UnderWay:
     age = now - run.synced_at
     old = f"as of {_long(age)} ago" if age > OLD_AFTER else ""
     aside = ", ".join(part for part in (by, old) if part)
-    what = f"{_label(run.account)} “{run.load_test}” #{run.shown_number}"
+    what = f"{label_of(run.account)} “{run.load_test}” #{run.shown_number}"
     return UnderWay(what, f"{how} ({aside})" if aside else how, run=run)
 
 
 def _start_under_way(start: ControlIntent, now: datetime) -> UnderWay:
     since = _long(now - (start.sent_at or start.created_at))
-    what = f"a start of {_label(start.account)} “{start.test_name}” by {start.user_name}, {since} ago,"
+    what = f"a start of {label_of(start.account)} “{start.test_name}” by {start.user_name}, {since} ago,"
     off = "" if start.account.enabled else f", and {start.account} is switched off"
     return UnderWay(what, f"is not settled yet{off}", intent=start)
 
@@ -248,10 +249,6 @@ def _scope(span: Span) -> str:
 
 def _and_more(others: list[Span]) -> str:
     return f"and {len(others)} more freeze window{'' if len(others) == 1 else 's'}"
-
-
-def _label(account: Account) -> str:
-    return SERVICES[account.provider].label if account.provider in SERVICES else account.provider
 
 
 def _runs(count: int) -> str:

@@ -25,6 +25,8 @@ class Health:
 
 def health_of(account: Account, now: datetime) -> Health:
     """`account.sync` is read, so select it together with the account."""
+    if account.archive:
+        return Health("off", "Archive")
     if not account.enabled:
         return Health("off", "Disabled")
     state: SyncState | None = getattr(account, "sync", None)

@@ -54,7 +54,7 @@ def _families(now: datetime) -> Iterator[Metric]:
     accounts = list(Account.objects.select_related("sync").order_by("pk"))
     slugs = {account.pk: account.slug for account in accounts}
     yield from _engine(accounts, now)
-    yield from _syncs([account for account in accounts if account.enabled], now)
+    yield from _syncs([account for account in accounts if account.enabled and not account.archive], now)
     yield from _runs(slugs)
     yield from _intents(slugs, now)
     yield _calls(slugs)
@@ -69,7 +69,7 @@ def _engine(accounts: list[Account], now: datetime) -> Iterator[Metric]:
     yield _gauge("sync_due_accounts", "Accounts that are due and wait for a worker.", len(waiting))
     longest = (now - min(waiting)).total_seconds() if waiting else 0
     yield _gauge("sync_due_seconds", "How long the account that waits longest has been due.", longest)
-    rows = [((account.slug,), account.enabled) for account in accounts]
+    rows = [((account.slug,), account.enabled and not account.archive) for account in accounts]
     yield _gauges("account_enabled", "1 for an account that is to be synced, 0 for a disabled one.", ("account",), rows)
 
 

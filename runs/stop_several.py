@@ -12,10 +12,11 @@ from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from runs.abilities import can, label_of
 from runs.actions import NotAllowed, stop_run
 from runs.choices import RunStatus
 from runs.models import Run
-from runs.services import SERVICES
+from runs.services.base import Capability
 from runs.verdict_words import ago, clock
 
 log = logging.getLogger(__name__)
@@ -42,10 +43,11 @@ def fate_of(run: Run, now: datetime) -> Fate:
     """By the run's status and its account. Whether the person may stop runs at all is not asked here."""
     account, asked = run.account, run.stop_requested_at
     if run.gone_at:
-        label = SERVICES[account.provider].label if account.provider in SERVICES else account.provider
-        return Fate(f"skipped, {label} no longer knows it", "no longer known")
+        return Fate(f"skipped, {label_of(account)} no longer knows it", "no longer known")
     if run.is_ended:
         return Fate("skipped, already ended", "already ended")
+    if account.archive:
+        return Fate("skipped, an archive", "in an archive")
     if run.status == RunStatus.PROCESSING:
         return Fate("skipped, load has ended", "whose load has ended")
     if run.status == RunStatus.STOPPING or (asked and now - asked < ASK_AGAIN_AFTER):
@@ -53,6 +55,8 @@ def fate_of(run: Run, now: datetime) -> Fate:
         return Fate(f"skipped, {by}", "stopping already")
     if not run.is_stoppable:
         return Fate("skipped, its status is not known", "of unknown status")
+    if not can(account, Capability.STOP):
+        return Fate(f"skipped, {label_of(account)} offers no way to stop it", "that cannot be stopped from here")
     if not account.enabled:
         return Fate("skipped, the account is switched off", "on an account that is switched off")
     if account.read_only:

@@ -40,7 +40,7 @@ def waiting_since(account: Account, now: datetime) -> datetime | None:
     `account.sync` is read, so select it together with the account.
     """
     state: SyncState | None = getattr(account, "sync", None)
-    if not account.enabled:
+    if not account.enabled or account.archive:
         return None
     if state is None:
         return account.created_at

@@ -6,12 +6,15 @@ from typing import Any, ClassVar
 
 from runs.choices import RunResult, RunStatus
 from runs.services.base import (
+    Capability,
     CheckStep,
     Download,
+    Fact,
     NotFound,
     Person,
     RemoteDetails,
     RemoteRun,
+    RemoteSchedule,
     RemoteTest,
     RunPage,
     RunService,
@@ -44,6 +47,8 @@ class FakeService(RunService):
     hosts = ("fake.example",)
     default_base_url = "https://fake.example"
     credential_fields = ()
+    # All but the one that changes who judges a run.
+    capabilities = frozenset(Capability) - {Capability.OWN_THRESHOLDS}
     start_steps: ClassVar[tuple[str, ...]] = ("start",)
 
     def __init__(self) -> None:
@@ -51,6 +56,11 @@ class FakeService(RunService):
         self.tests = [RemoteTest(external_id="t1", name="Checkout")]
         self.runs: dict[str, RemoteRun] = {}
         self.details: dict[str, RemoteDetails] = {}
+        self.schedules: list[RemoteSchedule] = []
+        self.told: list[Fact] = []
+        self.cost: float | None = 12.5
+        self.wishes: list[StartWish] = []
+        self.script = Download("script.js", "text/javascript", iter([b"export default () => {}"]))
         self.page_size = 2
         self.calls: list[tuple[str, ...]] = []
         self.fails: dict[str, list[Exception]] = {}
@@ -112,6 +122,7 @@ class FakeService(RunService):
 
     def start_step(self, step: str, wish: StartWish, external_id: str) -> RemoteRun | None:
         self._called(step, wish.test_name, external_id)
+        self.wishes.append(wish)
         if step != self.start_steps[0]:
             self.has(remote(external_id, status=RunStatus.QUEUED, result=RunResult.NONE))
             return None
@@ -126,3 +137,30 @@ class FakeService(RunService):
     def open_archive(self, external_id: str) -> Download:
         self._called("archive", external_id)
         return Download("results.zip", "application/zip", iter([b"zip"]))
+
+    def open_file(self, external_id: str, name: str) -> Download:
+        self._called("file", external_id, name)
+        return Download(name, "text/csv", iter([b"a,", b"b"]), 4)
+
+    def open_script(self, *, run: str = "", test: str = "") -> Download:
+        self._called("script", run, test)
+        return self.script
+
+    def set_note(self, external_id: str, note: str) -> None:
+        self._called("note", external_id, note)
+
+    def set_star(self, external_id: str, starred: bool) -> None:
+        self._called("star", external_id, str(starred))
+
+    def iter_schedules(self) -> Iterator[Sequence[RemoteSchedule]]:
+        yield self.schedules
+
+    def set_schedule(self, external_id: str, active: bool) -> None:
+        self._called("schedule", external_id, str(active))
+
+    def estimate(self, wish: StartWish) -> float | None:
+        self._called("estimate", wish.test_name, wish.rerun_of)
+        return self.cost
+
+    def facts(self) -> Sequence[Fact]:
+        return self.told

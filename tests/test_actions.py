@@ -13,7 +13,7 @@ from runs import actions
 from runs.choices import IntentOutcome, RunResult, RunStatus
 from runs.listing import RunFilters, Wanted, runs_matching
 from runs.models import ControlIntent, Run
-from runs.services.base import BadRow, Refused, Unavailable
+from runs.services.base import BadRow, Capability, Refused, Unavailable
 from runs.sync import sync_account
 from runs.sync.lost_starts import LIST_LAG
 from tests.fake_service import remote
@@ -76,7 +76,8 @@ def test_another_persons_token_is_refused(operator, account, fake):
 
 
 @pytest.mark.parametrize(
-    ("change", "sentence"), [({"read_only": True}, "read-only"), ({"enabled": False}, "switched off")]
+    ("change", "sentence"),
+    [({"read_only": True}, "read-only"), ({"enabled": False}, "switched off"), ({"archive": True}, "is an archive")],
 )
 def test_a_start_that_is_not_allowed_reaches_nobody(operator, account, fake, change, sentence):
     type(account).objects.filter(pk=account.pk).update(**change)
@@ -426,6 +427,29 @@ def test_a_run_that_cannot_be_read_any_more_does_not_keep_its_stop_open(operator
     assert intent.outcome == IntentOutcome.CANNOT_TELL
 
 
-def test_the_archive_is_passed_through(operator, fake, running):
-    download = actions.fetch_archive(user=operator, run=running)
-    assert b"".join(download.chunks) == b"zip"
+def test_what_a_provider_cannot_do_is_refused_in_words(operator, account, fake, monkeypatch):
+    run = account.runs.first() or start(operator, account).run
+    fake.calls.clear()
+    monkeypatch.setattr(fake, "capabilities", frozenset())
+    with pytest.raises(actions.NotAllowed, match="Fake Provider offers Plimsoll no way to start runs"):
+        start(operator, account)
+    run.status = RunStatus.RUNNING
+    with pytest.raises(actions.NotAllowed, match="Fake Provider offers Plimsoll no way to stop runs"):
+        actions.stop_run(user=operator, run=run, reason="", token=uuid4())
+    assert fake.calls == []
+
+
+def test_a_run_is_repeated_as_it_was_and_its_intent_remembers_which(operator, account, fake):
+    token = uuid4()
+    intent = start(operator, account, token=token, rerun_of="77")
+    assert (intent.outcome, intent.rerun_of) == (IntentOutcome.DONE, "77")
+    assert [wish.rerun_of for wish in fake.wishes] == ["77"]
+    with pytest.raises(actions.NotAllowed, match="already used"):
+        start(operator, account, token=token)
+
+
+def test_a_run_is_repeated_only_where_the_provider_can(operator, account, fake, monkeypatch):
+    monkeypatch.setattr(fake, "capabilities", frozenset({Capability.START}))
+    with pytest.raises(actions.NotAllowed, match="no way to start a run again as it was"):
+        start(operator, account, rerun_of="77")
+    assert start(operator, account).outcome == IntentOutcome.DONE

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import escape
 
-from runs import actions
+from runs import actions, more_actions
 from runs.choices import IntentOutcome, MessageLevel, RunResult, RunStatus
 from runs.models import RunMessage, RunMetric, RunPayload, StatusEvent
 from runs.services.base import Download, Unavailable
@@ -128,7 +128,7 @@ def test_the_archive_is_passed_through_as_an_attachment(viewer, monkeypatch):
         asked.append((user.username, run.pk))
         return Download("run 1083.zip", "application/zip", iter([b"PK", b"data"]), 6)
 
-    monkeypatch.setattr(actions, "fetch_archive", fetch_archive)
+    monkeypatch.setattr(more_actions, "fetch_archive", fetch_archive)
     response = viewer.post(reverse("run_archive", args=[run.pk]))
     assert b"".join(response.streaming_content) == b"PKdata"
     assert response["Content-Disposition"] == 'attachment; filename="run 1083.zip"'
@@ -146,7 +146,7 @@ def test_an_archive_that_cannot_be_fetched_leads_back_with_the_reason(viewer, mo
     def fetch_archive(*, user, run):
         raise problem
 
-    monkeypatch.setattr(actions, "fetch_archive", fetch_archive)
+    monkeypatch.setattr(more_actions, "fetch_archive", fetch_archive)
     response = viewer.post(reverse("run_archive", args=[run.pk]), follow=True)
     assert response.redirect_chain == [(reverse("run_page", args=[run.pk]), 302)]
     assert str(problem) in response.content.decode()

@@ -20,7 +20,8 @@ from dashboard.run_side import shown_errors, slowest
 from dashboard.seen import opened
 from dashboard.templatetags.run_page import outcome_word
 from dashboard.views.run_head import TABS, Head, find_run, head_of
-from runs import actions, run_details
+from runs import more_actions, run_details
+from runs.actions import NotAllowed
 from runs.choices import IntentKind, MessageLevel
 from runs.criteria import Words, words
 from runs.models import ControlIntent, RunMetric, RunThreshold, StatusEvent
@@ -168,8 +169,8 @@ def run_archive(request: HttpRequest, pk: int) -> HttpResponse:
     """The provider's result file, passed through: its own link stays between us and the provider."""
     run = find_run(pk)
     try:
-        download = actions.fetch_archive(user=request.user, run=run)
-    except (ServiceError, actions.NotAllowed) as sentence:
+        download = more_actions.fetch_archive(user=request.user, run=run)
+    except (ServiceError, NotAllowed) as sentence:
         messages.error(request, str(sentence))
         return redirect("run_page", pk=run.pk)
     response = StreamingHttpResponse(download.chunks, content_type=download.content_type)

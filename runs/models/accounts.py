@@ -12,7 +12,7 @@ from runs.fields import Sealed, SealedField, origin_of, seal
 
 class AccountQuerySet(models.QuerySet):
     def syncable(self) -> "AccountQuerySet":
-        return self.filter(enabled=True)
+        return self.filter(enabled=True, archive=False)
 
 
 def free_slug(name: str, taken: models.QuerySet) -> str:

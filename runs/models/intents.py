@@ -40,6 +40,7 @@ class ControlIntent(models.Model):
     override_reason = models.TextField(blank=True)
     test_name = models.CharField(max_length=300, blank=True)
     values = models.JSONField(default=dict, blank=True)
+    rerun_of = models.CharField(max_length=200, blank=True)  # external id of the run that a start repeats as it was
     step = models.CharField(max_length=20, blank=True)  # the step last sent
     external_id = models.CharField(max_length=200, blank=True)  # of the run, once the provider named it
     outcome = models.CharField(max_length=12, choices=IntentOutcome, default=IntentOutcome.OPEN)

@@ -5,11 +5,13 @@ mirror.py    records -> rows            details.py   what hangs below a run
 settle.py    starts and stops whose end is not known yet
 schedule.py  when an account is due again
 lost_starts.py  which run a start without an answer made
+wishes.py    what a start asks of the provider
 """
 
 from .lease import CLOCK_WRONG, free_leases_of_the_dead, is_due, owner_name
 from .passes import TURN_S, PassReport, request_sync, sync_account
 from .settle import link_run, settle_unsent
+from .wishes import wish_of
 
 __all__ = [
     "CLOCK_WRONG",
@@ -22,4 +24,5 @@ __all__ = [
     "request_sync",
     "settle_unsent",
     "sync_account",
+    "wish_of",
 ]
