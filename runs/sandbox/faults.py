@@ -15,7 +15,7 @@ from .models import PROVIDERS
 # Answers in place of the right one: nothing is carried out, unless `done` says so.
 INSTEAD = ("html", "redirect", "huge", "bomb", "deep", "dead")
 # Carried out, then spoiled, cut, held back or lost.
-SPOILED = ("empty", "truncated", "types", "odd_rows", "drip_headers", "drip_body", "slow", "reset", "lost")
+SPOILED = ("empty", "truncated", "types", "odd_rows", "words", "drip_headers", "drip_body", "slow", "reset", "lost")
 # Lists that cannot be relied on.
 LISTS = ("endless", "repeat", "flicker")
 # These strike beside another fault, not in place of it.

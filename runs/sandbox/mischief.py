@@ -19,6 +19,9 @@ from .wire import Reply, Request
 _PAGE = b"<!doctype html><title>Sign in</title><h1>Sign in to continue</h1><p>Your session has expired.</p>"
 _MANY = 1_000_000
 _MIB = 2**20
+_SPOILERS = ("empty", "truncated", "types", "odd_rows", "words")
+# Members that say in any API how far a run is and how it went.
+_WORDS = {"status", "state", "subState", "result", "testResult", "run_status", "processing_status", "result_status"}
 Handle = Callable[[Request], Reply]
 
 
@@ -119,7 +122,7 @@ def _newest_hidden(store: Store, request: Request) -> Iterator[None]:
 
 def spoil(fault: Fault, reply: Reply) -> Reply:
     """The right answer with another body. What is no success is left alone."""
-    if not 200 <= reply.status < 300 or fault.kind not in ("empty", "truncated", "types", "odd_rows"):
+    if not 200 <= reply.status < 300 or fault.kind not in _SPOILERS:
         return reply
     if fault.kind == "empty":
         return Reply(reply.status, headers=reply.headers)
@@ -128,8 +131,8 @@ def spoil(fault: Fault, reply: Reply) -> Reply:
         return Reply(reply.status, headers=reply.headers, content=body[: len(body) // 2] or b'{"')
     # A copy: handlers may answer with what the store holds.
     payload = json.loads(reply.encoded() or b"null")
-    spoiled = _other_type(payload) if fault.kind == "types" else _with_odd_rows(payload)
-    return Reply(reply.status, spoiled, reply.headers)
+    spoiler = {"types": _other_type, "odd_rows": _with_odd_rows, "words": _with_new_words}[fault.kind]
+    return Reply(reply.status, spoiler(payload), reply.headers)
 
 
 def _other_type(value: Any) -> Any:
@@ -148,6 +151,21 @@ def _with_odd_rows(value: Any) -> Any:
         odd = {key: [None] if isinstance(member, (str, int)) else 7 for key, member in value[middle].items()}
         return [*value[:middle], odd, *value[middle + 1 :]]
     return value
+
+
+def _with_new_words(value: Any) -> Any:
+    """The status and result of every run in words, or numbers, that no manual has."""
+    if isinstance(value, list):
+        return [_with_new_words(member) for member in value]
+    if not isinstance(value, dict):
+        return value
+    return {key: _new_word(member) if key in _WORDS else _with_new_words(member) for key, member in value.items()}
+
+
+def _new_word(value: Any) -> Any:
+    if isinstance(value, str):
+        return "surprise"
+    return 4242 if isinstance(value, int) and not isinstance(value, bool) else _with_new_words(value)
 
 
 # --- on the wire -----------------------------------------------------------------------------------------------------
