@@ -121,6 +121,8 @@ class RemoteRun:
     web_url: str = ""
     error_code: str = ""
     error_message: str = ""
+    # It has ended, and the provider does not say why: by a stop, where one was asked for here.
+    end_unexplained: bool = False
     start_values: Mapping[str, str] = field(default_factory=dict)
     start_token: str = ""  # `StartWish.token` of the press that made it, where the provider hands it back
     payload: Mapping[str, Any] = field(default_factory=dict)
@@ -311,6 +313,8 @@ class RunService(ABC):
     hands_token_back: ClassVar[bool] = False
     # For so many seconds the provider takes a start with the same token for the same start: it may be sent again.
     start_again_s: ClassVar[int] = 0
+    # False: it knows no run but its last one, so that a live run it does not know any more has ended.
+    keeps_history: ClassVar[bool] = True
     overlap_s: ClassVar[int] = 15 * 60  # how far behind the cursor an incremental pass looks again
 
     def __init__(self, base_url: str, credentials: Mapping[str, str], **options: Any):

@@ -5,6 +5,7 @@ There is no `requests.Session` here on purpose: redirects, cookies, netrc and pr
 
 import logging
 import os
+import re
 import socket
 import threading
 import time
@@ -34,6 +35,9 @@ REASON_BYTES = 64 * 1024  # how much of an error's body is read for the provider
 logger = logging.getLogger(__name__)
 # urllib3 prints whole URLs, with their queries, at DEBUG and in a WARNING; our own line above replaces both.
 logging.getLogger("urllib3").setLevel(logging.ERROR)
+
+# Several cookies come as one line; a comma within a date is followed by no name.
+_COOKIE = re.compile(r"(?:^|,)\s*([\w!#$%&'*+.^`|~-]+)=([^;,\s]*)")
 
 _NETWORK_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 
@@ -215,17 +219,24 @@ class Http:
         return self._read(method, path, params, json, None, form)
 
     def send(
-        self, method: str, path: str, *, params: Any = None, json: Any = None, headers: Mapping[str, str] | None = None
-    ) -> Answer:
+        self, method: str, path: str, *, params: Any = None, json: Any = None, form: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:  # fmt: skip
         """A write: sent exactly once. An error's `maybe_done` says whether it may have happened all the same.
 
-        `headers`: of this call alone, besides or instead of those of every call.
+        `form`: fields to post. `headers`: of this call alone, besides or instead of those of every call.
         """
         # A connection kept open may be one the other side has just closed; a write lost on it would look as if it
         # might have arrived. A fresh one keeps that doubt rare.
         self._adapter.poolmanager.clear()
-        request = self._request(method, self._url(path), params, json, headers=headers)
+        request = self._request(method, self._url(path), params, json, form, headers)
         return self._once(_Call(self, self.deadline_s), request, self.max_bytes, write=True)
+
+    def keep_cookies(self) -> None:
+        """Send the cookies of the last answer with each call from now on: a form has signed us in."""
+        found = _COOKIE.findall(self.told.get("Set-Cookie", ""))
+        if found:
+            self._headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in found)
 
     def download(
         self, url: str, *, filename: str, content_type: str = "application/octet-stream", max_bytes: int = 2**30

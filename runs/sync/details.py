@@ -1,24 +1,29 @@
 """What hangs below a run: read once when it has ended, and again and again while it is live."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from django.db import transaction
 
+from runs import own_thresholds
 from runs.choices import ENDED
 from runs.error_tree import fingerprint
 from runs.models import Run, RunError, RunFile, RunMessage, RunMetric, RunSeries, RunThreshold
 from runs.services.base import (
+    Capability,
     Forbidden,
     NotFound,
     Refused,
     RemoteDetails,
     RemoteError,
+    RemoteSeries,
     RunService,
     Unauthorized,
     UnexpectedAnswer,
 )
 
+from .forgotten import end_forgotten, threshold_row
 from .mirror import fitted, refresh_days, save_runs
 
 
@@ -34,7 +39,12 @@ def read_details(service: RunService, run: Run, now: datetime, fence: Callable[[
             raise UnexpectedAnswer(f"{service.label} was asked for run {run.external_id} and answered with another.")
         details = service.get_details(remote)
     except NotFound:
-        return _noted(run, fence, gone_at=now)
+        if service.keeps_history:
+            return _noted(run, fence, gone_at=now)
+        with transaction.atomic():
+            end_forgotten(service, run, now)
+            fence()
+        return run
     except (Refused, UnexpectedAnswer) as problem:
         if isinstance(problem, Unauthorized) and not isinstance(problem, Forbidden):
             raise
@@ -42,10 +52,21 @@ def read_details(service: RunService, run: Run, now: datetime, fence: Callable[[
         return _noted(run, fence, details_at=now, details_error=str(problem))
     with transaction.atomic():
         [run] = save_runs(run.account, [remote], now, asked_at=now)
-        if run.status == remote.status:  # else it has gone on since: what was read below it is out of date
-            save_details(run, details, now)
+        # Else it has gone on since: what was read below it is out of date. (Why it ended, we may know better.)
+        if run.status == remote.status or (run.status in ENDED and remote.status in ENDED):
+            save_details(run, _judged(service, run, details), now)
         fence()
     return run
+
+
+def _judged(service: RunService, run: Run, details: RemoteDetails) -> RemoteDetails:
+    """The details with our own thresholds, where the provider has none."""
+    if Capability.OWN_THRESHOLDS not in service.capabilities:
+        return details
+    numbers = next((metric.numbers for metric in details.metrics if metric.kind == "run"), {})
+    thresholds = own_thresholds.judge(run.load_test.own_thresholds, numbers, ended=run.status in ENDED)
+    result = own_thresholds.verdict(run.status, thresholds, incomplete=run.results_incomplete)
+    return replace(details, thresholds=thresholds, result=result)
 
 
 def _noted(run: Run, fence: Callable[[], None], **columns: object) -> Run:
@@ -58,6 +79,7 @@ def _noted(run: Run, fence: Callable[[], None], **columns: object) -> Run:
 
 def save_details(run: Run, details: RemoteDetails, now: datetime) -> None:
     """Replace what hangs below the run; the verdict is taken over only from a run that has ended."""
+    series = _series_rows(run, details.series)
     for model in (RunError, RunMessage, RunThreshold, RunMetric, RunSeries, RunFile):
         model.objects.filter(run=run).delete()
     errors = _merged(run, details.errors)
@@ -74,34 +96,33 @@ def save_details(run: Run, details: RemoteDetails, now: datetime) -> None:
             for m in messages.values()
         ]
     )  # fmt: skip
-    RunThreshold.objects.bulk_create(
-        [
-            fitted(
-                RunThreshold(
-                    run=run, metric=t.metric, condition=t.condition, broken=t.broken, value=t.value, limit=t.limit,
-                    unit=t.unit,
-                )
-            )
-            for t in details.thresholds
-        ]
-    )  # fmt: skip
+    RunThreshold.objects.bulk_create([fitted(threshold_row(run, threshold)) for threshold in details.thresholds])
     RunMetric.objects.bulk_create(
         [
             fitted(RunMetric(run=run, kind=m.kind, name=m.name, unit=m.unit, numbers=dict(m.numbers)))
             for m in details.metrics
         ]
     )
-    RunSeries.objects.bulk_create(
-        [
-            fitted(
-                RunSeries(run=run, name=s.name, label=s.label, unit=s.unit, points=[list(point) for point in s.points])
-            )
-            for s in {s.name: s for s in details.series}.values()
-        ]
-    )
+    RunSeries.objects.bulk_create(series)
     files = {file.name: file for file in details.files}
     RunFile.objects.bulk_create([fitted(RunFile(run=run, name=f.name, label=f.label)) for f in files.values()])
     _take_over(run, details, sum(error.occurrences for error in errors), now)
+
+
+def _series_rows(run: Run, told: Iterable[RemoteSeries]) -> list[RunSeries]:
+    """One row per name. Points that are `added` join those we hold, each second once."""
+    told = {series.name: series for series in told}.values()
+    held = dict(run.series.values_list("name", "points")) if any(series.added for series in told) else {}
+    rows = []
+    for series in told:
+        points = list(series.points)
+        if series.added:
+            points = sorted({float(at): value for at, value in (*held.get(series.name, ()), *points)}.items())
+        if points or not series.added:
+            row = RunSeries(run=run, name=series.name, label=series.label, unit=series.unit)
+            row.points = [list(point) for point in points]
+            rows.append(fitted(row))
+    return rows
 
 
 def _take_over(run: Run, details: RemoteDetails, error_count: int, now: datetime) -> None:

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import CharField, Count, Model, Q
 from django.db.models.functions import TruncDate
 
-from runs.choices import ENDED, LIVE, IntentKind, RunResult, RunStatus
+from runs.choices import ENDED, LIVE, IntentKind, RunResult, RunStatus, StopReason
 from runs.models import Account, DayResult, LoadTest, Person, Run, RunPayload, StatusEvent
 from runs.services.base import RemoteRun, RemoteTest
 
@@ -125,6 +125,8 @@ def _row(
     fitted(row)
     if old is None:
         return row
+    if remote.end_unexplained and old.stop_requested_at and row.status in ENDED:
+        row.status, row.stop_reason = RunStatus.ABORTED, StopReason.USER
     if old.provider_requested_by_id:
         row.provider_requested_by, row.requested_by_id = row.requested_by, old.requested_by_id
     if old.status in LIVE and row.status in LIVE:

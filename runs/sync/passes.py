@@ -36,6 +36,7 @@ from runs.services.base import (
 from runs.services.failures import Garbled, Passing
 
 from .details import read_details
+from .forgotten import let_go
 from .lease import CLOCK_WRONG, Lease, LeaseLost, claim
 from .mirror import save_runs, save_tests
 from .schedule import after_failure, interval_of
@@ -293,7 +294,7 @@ class _Turn:
             self.so_far.bad += [row for row in told if isinstance(row, BadRow)]
             with transaction.atomic():
                 save_runs(self.account, [row for row in told if isinstance(row, RemoteRun)], now, asked_at)
-                self.account.runs.filter(external_id__in=lost).update(gone_at=now)
+                let_go(service, [run for run in runs if run.external_id in lost], now)
                 self.lease.write(phase="live")
             self.got_somewhere = True
             self._step("live")

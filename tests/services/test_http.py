@@ -612,3 +612,16 @@ def test_a_lost_file_is_not_found(faults, http):
     faults.answer(response(b"<Error/>", "404 Not Found"))
 
     assert isinstance(failure_of(http.download, f"{faults.url}/x?sig=1", filename="x"), NotFound)
+
+
+def test_a_form_is_posted_once_and_the_cookies_it_earns_come_with_each_call_after(http, faults):
+    faults.answer(
+        b"HTTP/1.1 200 OK\r\nSet-Cookie: session=abc.d-e; Expires=Wed, 21 Oct 2026 07:28:00 GMT; HttpOnly\r\n"
+        b"Set-Cookie: two=2\r\nContent-Length: 2\r\n\r\n{}"
+    )
+    http.send("POST", "in", form={"name": "a b"})
+    http.keep_cookies()
+    http.get("more")
+    first, second = faults.requests
+    assert (first.method, first.body, first.headers.get("cookie")) == ("POST", b"name=a+b", None)
+    assert second.headers["cookie"] == "session=abc.d-e; two=2"
