@@ -20,9 +20,11 @@ SMALL_PAGES = {"k6-legacy": 3, "vsts": 4}
 
 
 def add_accounts(sandbox: Sandbox) -> dict[str, Account]:
-    """An account per provider of a sandbox, with the credentials it names."""
+    """An account per provider that is compared here, with the credentials it names."""
     accounts = {}
-    for provider, given in requests.get(f"{sandbox.url}/__sandbox__/credentials", timeout=10).json().items():
+    credentials = requests.get(f"{sandbox.url}/__sandbox__/credentials", timeout=10).json()
+    for provider in SMALL_PAGES:
+        given = credentials[provider]
         account = make_account(f"{provider} sandbox", provider=provider, base_url=given["base_url"])
         account.seal_credentials(given["credentials"])
         account.save()

@@ -6,8 +6,9 @@ from typing import Any
 from . import truth
 from .clock import iso
 from .faults import parse
+from .k6_v6_app import STACK_ID, STACK_URL
 from .lives import K6_OUTCOMES, VSTS_OUTCOMES
-from .models import K6, PROVIDERS, VSTS
+from .models import K6, SPOKEN, V6, VSTS, home
 from .store import Store
 from .wire import BadBody, MethodNotRouted, NotRouted, Reply, Request, Router
 
@@ -69,17 +70,21 @@ def read_credentials(store: Store, request: Request) -> Reply:
         K6: (store.secrets.k6_token, store.secrets.k6_read_token),
         VSTS: (store.secrets.vsts_pat, store.secrets.vsts_read_pat),
     }
-    return Reply(
-        200,
-        {
-            provider: {
-                "base_url": request.base_url,
-                "credentials": {"token": full},
-                "read_only_credentials": {"token": read_only},
-            }
-            for provider, (full, read_only) in tokens.items()
-        },
-    )
+    shown: dict[str, Any] = {
+        provider: {
+            "base_url": request.base_url,
+            "credentials": {"token": full},
+            "read_only_credentials": {"token": read_only},
+        }
+        for provider, (full, read_only) in tokens.items()
+    }
+    shown[V6] = {
+        "base_url": request.base_url,
+        "credentials": {"token": store.secrets.v6_token, "stack_id": STACK_ID},
+        "read_only_credentials": {"token": store.secrets.v6_read_token, "stack_id": STACK_ID},
+        "stack_url": STACK_URL,
+    }
+    return Reply(200, shown)
 
 
 @routes.route("GET", f"{_HERE}/planted")
@@ -91,11 +96,13 @@ def _planted(store: Store) -> Iterator[tuple[str, str]]:
     secrets = store.secrets
     yield secrets.k6_token, "k6: the token of the credentials; /v3/account/me token.key"
     yield secrets.k6_read_token, "k6: the read-only token"
+    yield secrets.v6_token, "k6 v6: the token of the credentials"
+    yield secrets.v6_read_token, "k6 v6: the read-only token"
     yield secrets.vsts_pat, "VSTS: the token of the credentials"
     yield secrets.vsts_read_pat, "VSTS: the read-only token"
     for run_id in store.runs[K6]:
         yield secrets.agent_token(run_id), f"k6 run {run_id}: config.agent_access_token"
-        yield secrets.options_token(run_id), f"k6 run {run_id}: config.options.cloud.token"
+        yield secrets.options_token(run_id), f"k6 run {run_id}: config.options.cloud.token; v6: options.cloud.token"
         for name, value in secrets.environment(run_id).items():
             yield value, f"k6 run {run_id}: config.env.{name}"
         yield secrets.export_sig(run_id), f"k6 run {run_id}: sig of export.export_file"
@@ -158,10 +165,10 @@ def add_outcome(store: Store, request: Request) -> Reply:
     """How the next runs that are started will end: one of the outcome names in lives.py."""
     body = request.json()
     provider, outcome = _provider(body), str(body["outcome"])
-    known = K6_OUTCOMES if provider == K6 else VSTS_OUTCOMES
+    known = K6_OUTCOMES if home(provider) == K6 else VSTS_OUTCOMES
     if outcome not in known:
         raise ValueError(f"outcome is one of {', '.join(known)}")
-    store.outcomes[provider] += [outcome] * int(body.get("times", 1))
+    store.outcomes[home(provider)] += [outcome] * int(body.get("times", 1))
     return Reply(200, {})
 
 
@@ -182,6 +189,6 @@ def set_switches(store: Store, request: Request) -> Reply:
 
 def _provider(body: dict[str, Any]) -> str:
     provider = str(body["provider"])
-    if provider not in PROVIDERS:
-        raise ValueError(f"provider is one of {', '.join(PROVIDERS)}")
+    if provider not in SPOKEN:
+        raise ValueError(f"provider is one of {', '.join(SPOKEN)}")
     return provider

@@ -10,7 +10,7 @@ from typing import Any
 
 from .clock import SECOND
 from .dice import dice
-from .models import PROVIDERS
+from .models import SPOKEN
 
 # Answers in place of the right one: nothing is carried out, unless `done` says so.
 INSTEAD = ("html", "redirect", "huge", "bomb", "deep", "dead")
@@ -151,8 +151,8 @@ def parse(spec: str | Mapping[str, Any]) -> Fault:
 
 def _fault(text: str, kind: str, is_status: bool, given: dict[str, str]) -> Fault:
     provider, method = given.get("provider", ""), given.get("method", "").upper()
-    if provider and provider not in PROVIDERS:
-        raise BadFault(f'The fault "{text}": provider is one of {", ".join(PROVIDERS)}.')
+    if provider and provider not in SPOKEN:
+        raise BadFault(f'The fault "{text}": provider is one of {", ".join(SPOKEN)}.')
     if method and method not in _METHODS:
         raise BadFault(f'The fault "{text}": method is one of {", ".join(_METHODS)}.')
     number = _Numbers(text, given)

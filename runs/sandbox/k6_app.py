@@ -49,10 +49,11 @@ def _check_token(store: Store, request: Request, v5: bool) -> None:
     if not scheme:
         message = "Authentication required" if v5 else "Authentication credentials were not provided."
         raise v5_error(401, message) if v5 else legacy_error(401, NOT_AUTHENTICATED, message)
-    known = token.strip() in (store.secrets.k6_token, store.secrets.k6_read_token)
+    read_only = (store.secrets.k6_read_token, store.secrets.v6_read_token)
+    known = token.strip() in (store.secrets.k6_token, store.secrets.v6_token, *read_only)
     if scheme.lower() not in ("token", "bearer") or not known:
         raise v5_error(401, "Invalid token") if v5 else legacy_error(401, AUTHENTICATION_FAILED, "Invalid token.")
-    if request.method != "GET" and not v5 and token.strip() == store.secrets.k6_read_token:
+    if request.method != "GET" and not v5 and token.strip() in read_only:
         raise legacy_error(403, NOT_ALLOWED, "You do not have permission to perform this action.")
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from .clock import iso, iso_or_none
 from .k6_load import mean_at
-from .k6_make import PROJECTS, script_of, threshold_specs, zone_less
+from .k6_make import PROJECTS, script_of, zone_less
 from .models import K6, Run, Test
 from .planted import sas_query
 from .store import Store
@@ -58,16 +58,22 @@ def facts(store: Store, run: Run, now: int) -> dict[str, Any]:
 
 def config(store: Store, run: Run) -> dict[str, Any]:
     """What the run was configured with, its tokens and environment included, as the service sends it."""
-    test = store.tests[K6][run.test]
     return {
         "agent_access_token": store.secrets.agent_token(run.id),
         "archive": store.secrets.hex(f"archive {run.id}")[:32] + ".tar",
         "env": store.secrets.environment(run.id),
-        "options": {
-            "cloud": {"projectID": test.made["project_id"], "token": store.secrets.options_token(run.id)},
-            "stages": [{"duration": f"{run.made['duration']}s", "target": run.made["vus"]}],
-            "thresholds": {name.partition(":")[0]: [name.partition(": ")[2]] for name, _, _ in threshold_specs(test)},
-        },
+        "options": options(store, run),
+    }
+
+
+def options(store: Store, run: Run) -> dict[str, Any]:
+    """The options of the run's script, as archived; somebody left a token in them."""
+    project = store.tests[K6][run.test].made["project_id"]
+    conditions = [threshold["name"].partition(": ") for threshold in run.made["thresholds"]]
+    return {
+        "cloud": {"projectID": project, "token": store.secrets.options_token(run.id)},
+        "stages": [{"duration": f"{run.made['duration']}s", "target": run.made["vus"]}],
+        "thresholds": {metric: [condition] for metric, _, condition in conditions},
     }
 
 

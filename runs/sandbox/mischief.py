@@ -13,6 +13,8 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from .faults import INSTEAD, Fault
+from .k6_v6_app import owns as is_v6
+from .k6_v6_lists import next_link
 from .store import Store
 from .wire import Reply, Request
 
@@ -62,7 +64,7 @@ def listed(fault: Fault, store: Store, request: Request, handle: Handle) -> Repl
         return _same_window(fault, request, handle)
     if fault.kind == "repeat":
         return handle(_asking(request, page="1", skip="0"))
-    return _round_and_round(request, handle)
+    return (_linked_for_ever if is_v6(request.path) else _round_and_round)(request, handle)
 
 
 def _asking(request: Request, *, page: str, skip: str) -> Request:
@@ -89,6 +91,21 @@ def _round_and_round(request: Request, handle: Handle) -> Reply:
         reply.payload["@count"] = str(_MANY)
     else:
         reply.payload["meta"]["count"] = _MANY
+    return reply
+
+
+def _linked_for_ever(request: Request, handle: Handle) -> Reply:
+    """Every page links to one further on, though the list has long begun again."""
+    counted = Request(request.method, request.target, request.headers, request.body, request.base_url)
+    counted.query = [("$count", "true"), *((name, value) for name, value in request.query if name != "$skip")]
+    reply = handle(counted)
+    if reply.status != 200:
+        return reply
+    top, skip = int(request.arg("$top") or 1000), int(request.arg("$skip") or 0)
+    pages = max(1, -(-reply.payload["@count"] // top))
+    counted.query.append(("$skip", str(skip // top % pages * top)))
+    reply = handle(counted)
+    reply.payload["@nextLink"] = next_link(request, skip + top, top)
     return reply
 
 

@@ -6,7 +6,14 @@ from typing import Any
 
 K6 = "k6-legacy"
 VSTS = "vsts"
-PROVIDERS = (K6, VSTS)
+PROVIDERS = (K6, VSTS)  # each with a history of its own
+V6 = "k6"  # the tests and runs of K6, seen through /cloud/v6
+SPOKEN = (*PROVIDERS, V6)
+
+
+def home(provider: str) -> str:
+    """The provider whose history this one shows."""
+    return K6 if provider == V6 else provider
 
 
 @dataclass(slots=True)

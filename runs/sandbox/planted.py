@@ -31,6 +31,14 @@ class Secrets:
         return self.hex("k6 read-only token")
 
     @property
+    def v6_token(self) -> str:
+        return "glsa_" + self.hex("k6 v6 token")
+
+    @property
+    def v6_read_token(self) -> str:
+        return "glsa_" + self.hex("k6 v6 read-only token")
+
+    @property
     def vsts_pat(self) -> str:
         return base64.b32encode(self._digest("vsts pat", 35)).decode().lower()[:52]
 

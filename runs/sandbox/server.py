@@ -10,15 +10,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote
 
-from . import blobs, control, k6_app, mischief, vsts_app
+from . import blobs, control, k6_app, k6_v6_app, mischief, vsts_app
 from .clock import SECOND, Clock
 from .faults import BESIDE, LISTS, Fault
-from .models import K6, VSTS
+from .models import K6, V6, VSTS
 from .store import Store
 from .wire import Refusal, Reply, Request
 
 # Imported for the routes they add.
 from . import k6_metrics, k6_v2, k6_v3, k6_v4, k6_v5, k6_v5_metrics  # noqa: F401  isort:skip
+from . import k6_v6_projects, k6_v6_runs  # noqa: F401  isort:skip
 from . import vsts_counters, vsts_details, vsts_discovery, vsts_drops, vsts_runs  # noqa: F401  isort:skip
 
 _MAX_BODY = 64 * 1024 * 1024
@@ -178,9 +179,9 @@ def answer(store: Store, request: Request) -> tuple[Reply, Fault | None]:
     if request.path.startswith("/__sandbox__"):
         with store.lock:
             return control.handle(store, request), None
-    provider = _provider(request.path)
+    provider = _provider(store, request)
     with store.lock, store.clock_of(provider):
-        app = {K6: k6_app, VSTS: vsts_app}.get(provider)
+        app = _app(request.path)
         of_runs = bool(app and app.is_list_of_runs(request))
         struck = store.faults.strike(provider, request.method, unquote(request.target), of_runs)
         fault = next((fault for fault in struck if fault.kind not in BESIDE), None)
@@ -196,7 +197,7 @@ def answer(store: Store, request: Request) -> tuple[Reply, Fault | None]:
 
 def _reply(store: Store, request: Request, provider: str, fault: Fault | None) -> Reply:
     def handle(request: Request) -> Reply:
-        return {K6: k6_app, VSTS: vsts_app}.get(provider, blobs).handle(store, request)
+        return (_app(request.path) or blobs).handle(store, request)
 
     if fault is None:
         return handle(request)
@@ -208,10 +209,17 @@ def _reply(store: Store, request: Request, provider: str, fault: Fault | None) -
     return mischief.spoil(fault, done) if instead is None else instead
 
 
-def _provider(path: str) -> str:
-    if k6_app.owns(path):
-        return K6
-    return VSTS if vsts_app.owns(path) else ""
+def _app(path: str) -> Any:
+    """The application that answers below this path, or None."""
+    return next((app for app in (k6_v6_app, k6_app, vsts_app) if app.owns(path)), None)
+
+
+def _provider(store: Store, request: Request) -> str:
+    """Who is spoken to. The metrics of v5 are for legacy and v6 callers alike: the token tells which one it is."""
+    app = _app(request.path)
+    if app is k6_app:
+        return V6 if k6_v6_app.uses_token(store, request) else K6
+    return {k6_v6_app: V6, vsts_app: VSTS}.get(app, "")
 
 
 def _refused(provider: str, status: int) -> Reply:
@@ -220,6 +228,8 @@ def _refused(provider: str, status: int) -> Reply:
     refusal: Refusal
     if provider == VSTS:
         refusal = vsts_app.error(status, sentence, "ServiceUnavailableException")
+    elif provider == V6:
+        refusal = k6_v6_app.refused(status, sentence)
     else:
         refusal = k6_app.legacy_error(status, 1, sentence)
     return refusal.reply

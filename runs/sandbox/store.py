@@ -14,7 +14,7 @@ from .dice import dice
 from .elsewhere import Elsewhere
 from .faults import Faults
 from .ledger import Ledger
-from .models import K6, PROVIDERS, VSTS, Run, Test
+from .models import K6, PROVIDERS, VSTS, Run, Test, home
 from .planted import Secrets
 
 _TABLES = """
@@ -76,6 +76,7 @@ class Store:
         self._load()
         if not self.tests[K6]:
             self._generate(split(tests), split(runs))
+        self.v6: dict[str, Any] = self._meta("v6", None) or {"limits": {}}
 
     def close(self) -> None:
         self.elsewhere.close()
@@ -159,6 +160,16 @@ class Store:
                 "UPDATE runs SET data = ? WHERE provider = ? AND id = ?", (json.dumps(run.data()), run.provider, run.id)
             )
 
+    def delete_run(self, run: Run) -> None:
+        del self.runs[run.provider][run.id]
+        self.by_test[run.provider, run.test].remove(run)
+        with self._db:
+            self._db.execute("DELETE FROM runs WHERE provider = ? AND id = ?", (run.provider, run.id))
+
+    def save_v6(self) -> None:
+        """Keep what was changed in `v6`: what only /cloud/v6 knows."""
+        self.save_meta("v6", self.v6)
+
     def advance(self, seconds: float) -> None:
         self.clock.advance(seconds)
         self.save_meta("offset", self.clock.offset)
@@ -232,7 +243,7 @@ class Store:
     def insert_run(self, provider: str) -> Run:
         """One more run out of the blue, as if somebody else had started it just now."""
         with self.clock_of(provider):
-            if provider == K6:
+            if home(provider) == K6:
                 return self.start_k6(next(iter(self.tests[K6].values())))
             test = next(iter(self.tests[VSTS].values()))
             run = self.create_vsts(test.name, {})

@@ -1,12 +1,15 @@
 """What each run was made with, in its provider's own words, as of now."""
 
+from collections.abc import Callable
 from typing import Any
 
 from . import k6_numbers
+from . import k6_v6_view as v6
 from .clock import iso, iso_or_none
 from .k6_make import OWN_USER_ID
+from .k6_v6_app import is_shown
 from .k6_view import facts, tainted
-from .models import K6, PROVIDERS, Run
+from .models import K6, PROVIDERS, SPOKEN, V6, VSTS, Run, home
 from .store import Store
 from .vsts_details import error_tree, messages
 from .vsts_view import stopped
@@ -14,13 +17,16 @@ from .words import PEOPLE
 
 
 def rows(store: Store, provider: str | None = None) -> list[dict[str, Any]]:
+    """Of all providers with a history of their own, or of the one that is named. `k6` is never among all: it shows
+    the runs of `k6-legacy` in other words.
+    """
     found = []
-    for key in PROVIDERS:
+    for key in PROVIDERS if provider is None else SPOKEN:
         if provider in (None, key):
-            make = _k6 if key == K6 else _vsts
             with store.clock_of(key):
                 now = store.clock.now()
-                found += [make(store, run, now) for run in store.runs[key].values()]
+                made = [_ROW_OF[key](store, run, now) for run in store.runs[home(key)].values()]
+                found += [row for row in made if row]
     return found
 
 
@@ -54,6 +60,31 @@ def _k6(store: Store, run: Run, now: int) -> dict[str, Any]:
         "error_detail": row["error_detail"],
         "errors": k6_numbers.errors(run, now),
         "messages": 0,
+    }
+
+
+def _v6(store: Store, run: Run, now: int) -> dict[str, Any] | None:
+    """The same run in the words of /cloud/v6; None for what is no run there."""
+    if not is_shown(run):
+        return None
+    shown = v6.run_v6(store, run, now)
+    extra = shown["status_details"].get("extra") or {}
+    entered = {entry["type"]: entry["entered"] for entry in shown["status_history"]}
+    return _k6(store, run, now) | {
+        "provider": V6,
+        "requested_by": shown["started_by"],
+        "requested_by_name": shown["started_by"],
+        "status": shown["status"],
+        "result": shown["result"],
+        "stopped_by": v6.stopped_by(run, now),
+        "queued": entered.get("queued"),
+        "ended": shown["ended"],
+        "duration_s": shown["execution_duration"],
+        "planned_duration_s": shown["estimated_duration"],
+        "virtual_users": shown["max_vus"],
+        "error_code": extra.get("code"),
+        "error_detail": extra.get("message"),
+        "is_starred": shown["is_starred"],
     }
 
 
@@ -92,3 +123,6 @@ def _vsts(store: Store, run: Run, now: int) -> dict[str, Any]:
         },
         "messages": len(messages(run, now)),
     }
+
+
+_ROW_OF: dict[str, Callable[[Store, Run, int], dict[str, Any] | None]] = {K6: _k6, V6: _v6, VSTS: _vsts}

@@ -18,6 +18,21 @@ PEOPLE = (
 
 K6_USER_IDS = (703, 704, 711, 718, 725, 733, 741, 752, 760, 777, 791)
 
+# Of the same people, in the same order. They are addresses by the letter of the standard.
+EMAILS = (
+    "maren.solberg@shop.example",
+    "tomas.ferreira@shop.example",
+    "aiko.yamamoto@shop.example",
+    "priya.raghunathan@shop.example",
+    "juergen.weiss@shop.example",
+    "chloe.d'aubigne@shop.example",
+    "oluwaseun.adeyemi@shop.example",
+    "o'brien.niamh@shop.example",
+    "build+agent@shop.example",
+    "=cmd@shop.example",
+    "omer.levi@shop.example",
+)
+
 _SERVICES = (
     "Checkout",
     "Search",
