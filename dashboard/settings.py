@@ -58,6 +58,8 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[:
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 # Hosts (or host:port) besides the providers' own that an account may name; plain http is allowed for these only.
 PROVIDER_HOSTS = env.list("PROVIDER_HOSTS", default=[])
+# Where Azure's tokens come from, instead of the cloud's own place.
+AZURE_LOGIN_URL = env.str("AZURE_LOGIN_URL", default="").rstrip("/")
 
 # Whoever sends it may read /metrics; without it nobody does.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")

@@ -28,6 +28,7 @@ os.environ.update(
     ALLOWED_HOSTS="localhost,127.0.0.1,testserver",
     CSRF_TRUSTED_ORIGINS="",
     PROVIDER_HOSTS="127.0.0.1",
+    AZURE_LOGIN_URL="",
     METRICS_TOKEN="",
     LOG_LEVEL="INFO",
     LOG_FORMAT="line",

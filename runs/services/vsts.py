@@ -36,6 +36,7 @@ from .base import (
     UnexpectedAnswer,
 )
 from .redact import redact_text
+from .rows import mapping_of
 from .vsts_api import HOSTS, START_FIELDS, VstsApi
 from .vsts_counters import (
     GROUPS,
@@ -50,7 +51,7 @@ from .vsts_counters import (
 )
 from .vsts_errors import ResultsRow, is_failure, read_errors, read_messages, read_thresholds
 from .vsts_history import AHEAD, BEGINNING, History
-from .vsts_payloads import LABEL, is_jmeter, mapping_of, read_run, rows_of, unexpected
+from .vsts_payloads import LABEL, is_jmeter, read_run, rows_of, unexpected
 
 MOST_RUNS = 1000  # the largest `top`
 

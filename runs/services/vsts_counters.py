@@ -13,7 +13,8 @@ from pydantic import BeforeValidator, Field
 
 from .answers import clean_text, whole_of
 from .base import RemoteMetric, RemoteSeries
-from .vsts_payloads import Name, Number, Row, Time, Whole, mapping_of, mappings_of, rows_of, unexpected
+from .rows import Name, Number, Row, Time, Whole, mapping_of, mappings_of
+from .vsts_payloads import rows_of, unexpected
 
 Url = Annotated[str, BeforeValidator(lambda value: clean_text(value, 1000))]
 

@@ -14,7 +14,8 @@ from runs.choices import MessageLevel
 from .answers import clean_text, number_of
 from .base import RemoteError, RemoteMessage, RemoteThreshold
 from .redact import redact_text
-from .vsts_payloads import Amount, Name, Row, Text, Time, list_of, mappings_of, rows_of, unexpected, word_of
+from .rows import Amount, Name, Row, Text, Time, list_of, mappings_of
+from .vsts_payloads import rows_of, unexpected, word_of
 
 LEVELS = ("info", "output", "error", "warning", "critical")
 LEVEL = {

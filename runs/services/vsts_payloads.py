@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
 from runs.choices import RunResult, RunStatus, StopReason
 
-from .answers import amount_of, clean_text, number_of, parse_time, whole_of
+from .answers import clean_text
 from .base import BadRow, RemoteRun, UnexpectedAnswer
 from .redact import redact, redact_text
+from .rows import Amount, Name, Row, Text, Time, Whole, list_of, mapping_of
 
 LABEL = "VSTS Cloud Load Test"
 
@@ -68,39 +69,6 @@ def word_of(value: object, words: Sequence[str]) -> str:
     if text.isdecimal() and int(text) < len(words):
         return words[int(text)]
     return next((word for word in words if word.lower() == text.lower()), text)
-
-
-def mapping_of(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def list_of(value: object) -> list[Any]:
-    """A list, also out of a `{count, value}` wrapper; anything else is no items."""
-    if isinstance(value, Mapping):
-        value = value.get("value")
-    return value if isinstance(value, list) else []
-
-
-def mappings_of(value: object) -> list[Mapping[str, Any]]:
-    return [item for item in list_of(value) if isinstance(item, Mapping)]
-
-
-def _text(limit: int) -> Any:
-    return Annotated[str, BeforeValidator(lambda value: clean_text(value, limit))]
-
-
-Name = _text(300)
-Text = _text(10_000)
-Time = Annotated[datetime | None, BeforeValidator(parse_time)]
-Whole = Annotated[int | None, BeforeValidator(whole_of)]
-Amount = Annotated[int | None, BeforeValidator(amount_of)]
-Number = Annotated[float | None, BeforeValidator(number_of)]
-
-
-class Row(BaseModel):
-    """Strict about identity, lenient about the rest: an odd member becomes its default."""
-
-    model_config = ConfigDict(extra="ignore")
 
 
 class Identity(Row):
