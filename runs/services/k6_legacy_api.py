@@ -53,11 +53,11 @@ def describe(status: int, data: Any) -> str:
     return "; ".join(dict.fromkeys(filter(None, map(clean_text, reasons))))
 
 
-def path_id(external_id: str) -> str:
+def path_id(external_id: str, label: str = LABEL) -> str:
     """An id fit for a path; NotFound for what can be no id of k6."""
     if external_id.isascii() and external_id.isdecimal():
         return external_id
-    raise NotFound(f'{LABEL} has nothing with the id "{clean_text(external_id, 40)}". Its ids are whole numbers.')
+    raise NotFound(f'{label} has nothing with the id "{clean_text(external_id, 40)}". Its ids are whole numbers.')
 
 
 class K6LegacyApi:

@@ -18,6 +18,8 @@ from .k6_payloads import HttpSummary, object_of, parse, rows_of
 
 POINTS = 240  # of one chart; more is more than a screen can show
 NO_ANSWER = "0"  # the status label of a request that got no answer
+_REQUEST = ("name", "method", "status")
+_BY_REQUEST = f"by ({','.join(_REQUEST)})"
 
 # Our name, label, unit, metric, query. http_req_failed counts failures as its non-zero values.
 CHARTS = (
@@ -53,15 +55,27 @@ def query_aggregate(http: Http, run_id: str, metric: str, query: str) -> list[Li
 def label_values(http: Http, run_id: str, label: str) -> list[str]:
     """Every value a label has in this run, such as the names of its groups."""
     answer = http.get(f"/cloud/v5/test_runs/{run_id}/label/{quote(label, safe='')}/values")
-    return [clean_text(value) for value in rows_of(answer.data, "data", "the values of a label")]
+    return [clean_text(value) for value in rows_of(answer.data, "data", "the values of a label", http.provider)]
 
 
 def result_summary(http: Http, run_id: str) -> HttpSummary | None:
     """The HTTP numbers of the whole run; None for a run that sent no request."""
+    return http_summary(metrics_summary(http, run_id))
+
+
+def metrics_summary(http: Http, run_id: str) -> Mapping[str, Any]:
+    """All the summaries of a run: of requests, checks, thresholds; empty for a run that never began."""
     answer = http.get(
         f"/cloud/v5/test_runs({run_id})/result_summary", [("$select", "metrics_summary,baseline_test_run_details")]
     )
-    return http_summary(answer.data.get("metrics_summary") if isinstance(answer.data, dict) else None)
+    summary = answer.data.get("metrics_summary") if isinstance(answer.data, dict) else None
+    return summary if isinstance(summary, dict) else {}
+
+
+def metric_types(http: Http, run_id: str) -> dict[str, str]:
+    """Metric -> trend, rate, counter or gauge, of every metric of the run."""
+    rows = rows_of(http.get(f"/cloud/v5/test_runs/{run_id}/metrics").data, "value", "the metrics", http.provider)
+    return {clean_text(row.get("name")): clean_text(row.get("type")) for row in rows if isinstance(row, dict)}
 
 
 def http_summary(summary: Any) -> HttpSummary | None:
@@ -98,19 +112,17 @@ def checks(http: Http, run_id: str) -> list[tuple[str, str, int, float]]:
     return found
 
 
-def requests(http: Http, run_id: str) -> list[dict[str, Any]]:
-    """Name, method, status, count and p95 of each kind of request, in the shape of a legacy URL row."""
-    counts = query_aggregate(http, run_id, "http_reqs", "increase by (name,method,status)")
+def requests(http: Http, run_id: str, times: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+    """Name, method, status, count and `times` of each kind of request, in the shape of a legacy URL row."""
+    counts = query_aggregate(http, run_id, "http_reqs", f"increase {_BY_REQUEST}")
     if not counts:
         return []
-    labels = ("name", "method", "status")
-    p95 = query_aggregate(http, run_id, "http_req_duration", "histogram_quantile(0.95) by (name,method,status)")
-    slow = {_key(line, *labels): line.last for line in p95}
-    rows = []
-    for line in counts:
-        key = _key(line, *labels)
-        rows.append(dict(zip(labels, key, strict=True)) | {"count": round(line.last or 0), "p95": slow.get(key)})
-    return rows
+    rows = {_key(line, *_REQUEST): {"count": round(line.last or 0)} for line in counts}
+    for name, method in (times or {"p95": "histogram_quantile(0.95)"}).items():
+        for line in query_aggregate(http, run_id, "http_req_duration", f"{method} {_BY_REQUEST}"):
+            if _key(line, *_REQUEST) in rows:
+                rows[_key(line, *_REQUEST)][name] = line.last
+    return [dict(zip(_REQUEST, key, strict=True)) | row for key, row in rows.items()]
 
 
 def failed_without_answer(http: Http, run_id: str) -> list[tuple[str, str, str, int]]:
@@ -147,7 +159,7 @@ def _ask(http: Http, run_id: str, function: str, metric: str, query: str, more: 
     arguments = f"query='{_literal(query)}',metric='{_literal(metric)}'{more}"
     encoded = quote(arguments, safe="()',=")
     answer = http.get(f"/cloud/v5/test_runs/{run_id}/{function}({encoded})")
-    rows = rows_of(object_of(answer.data, "data", "metrics"), "result", "metrics")
+    rows = rows_of(object_of(answer.data, "data", "metrics", http.provider), "result", "metrics", http.provider)
     lines = []
     for row in rows:
         if isinstance(row, dict) and isinstance(row.get("values"), list):

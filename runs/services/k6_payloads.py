@@ -1,5 +1,6 @@
 """What Grafana Cloud k6 sends, as its manuals of the legacy APIs show it: strict about identity, else lenient.
 
+What reads an answer takes the label of the API that sent it, for its sentences.
 Unknown keys are ignored, a number may come as text, a time without a zone is UTC, an unreadable decoration is None.
 """
 
@@ -212,19 +213,19 @@ class Overview(Item):
 T = TypeVar("T", bound=Item)
 
 
-def rows_of(data: object, key: str, what: str) -> list[Any]:
+def rows_of(data: object, key: str, what: str, label: str = LABEL) -> list[Any]:
     """The list under `key` (or the bare list); UnexpectedAnswer, naming `what`, when there is none."""
     rows = data.get(key) if isinstance(data, dict) else data
     if not isinstance(rows, list):
-        raise unreadable(what)
+        raise unreadable(what, label)
     return rows
 
 
-def object_of(data: object, key: str, what: str) -> Mapping[str, Any]:
+def object_of(data: object, key: str, what: str, label: str = LABEL) -> Mapping[str, Any]:
     """The object under `key`; UnexpectedAnswer, naming `what`, when there is none."""
     value = data.get(key) if isinstance(data, dict) else None
     if not isinstance(value, dict):
-        raise unreadable(what)
+        raise unreadable(what, label)
     return value
 
 
@@ -260,8 +261,8 @@ def parse_all(model: type[T], rows: Sequence[object]) -> tuple[list[T], list[Bad
     return good, bad
 
 
-def unreadable(what: str) -> UnexpectedAnswer:
+def unreadable(what: str, label: str = LABEL) -> UnexpectedAnswer:
     return UnexpectedAnswer(
-        f"{LABEL} sent an answer without {what}. Check the account's address; if it is right, report it to Plimsoll's "
+        f"{label} sent an answer without {what}. Check the account's address; if it is right, report it to Plimsoll's "
         "maintainers."
     )

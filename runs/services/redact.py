@@ -36,6 +36,8 @@ _IN_TEXT = (
     (re.compile(r"(?i)(\b(?:proxy-)?authorization[\"']?\s*[:=]\s*[\"']?(?:[a-z]+\s+)?)[^\s\"',;]+"), rf"\1{MASK}"),
     (re.compile(r"(?i)(\b(?:bearer|basic|token)\s+)(?=\S{16})[^\s\"',;]+"), rf"\1{MASK}"),
     (re.compile(r"(?i)(\bhttps?://)[^/\s@\"'<>]+@"), rf"\1{MASK}@"),
+    # A private key of a client certificate: in PEM, whatever the member that holds it is called.
+    (re.compile(r"(?s)(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(?:-----END [A-Z ]*-----|\Z)"), rf"\1{MASK}"),
 )
 
 

@@ -35,6 +35,12 @@ SIGNATURE = "mZ4c1Q7Yb2lT9Wk3xN8vR5uE0aJ6hS2d%2Fq%3D"
         {"s3cr3t-value": 1},
         [{"deep": [{"note": "it was s3cr3t-value."}]}],
         {"note": base64.b64encode(b":s3cr3t-value").decode()},
+        {
+            "tlsAuth": [
+                {"key": "-----BEGIN RSA PRIVATE KEY-----\nDEK-Info: AES\ns3cr3t-value\n-----END RSA PRIVATE KEY-----"}
+            ]
+        },
+        {"note": "-----BEGIN PRIVATE KEY-----\ns3cr3t-value"},
     ],
 )
 def test_a_secret_is_gone_and_the_shape_stays(payload):
