@@ -98,7 +98,7 @@ class K6V6Api:
         return self._script(f"load_tests/{path_id(test_id, LABEL)}")
 
     def _script(self, path: str) -> Download:
-        return self.http.openown_link(f"/cloud/v6/{path}/script", filename="", max_bytes=MOST_SCRIPT)
+        return self.http.open_own(f"/cloud/v6/{path}/script", filename="", max_bytes=MOST_SCRIPT)
 
     # -- writes, each sent once ----------------------------------------------------------------------------------------
 
