@@ -90,3 +90,82 @@ def vsts_client(speed: float) -> Iterator[Vsts]:
         client = Vsts(sandbox)
         yield client
         client.http.close()
+
+
+class Azure:
+    """One caller of the Azure Load Testing API, with a token already."""
+
+    version = "2026-04-01"
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self.http = requests.Session()
+        self.given = self.http.get(f"{sandbox.url}/__sandbox__/credentials").json()["azure"]
+        self.token = self.login().json()["access_token"]
+
+    def login(self, credentials: str = "credentials", tenant: str = "", **changes) -> requests.Response:
+        given = self.given[credentials]
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": given["client_id"],
+            "client_secret": given["client_secret"],
+            "scope": "https://cnt-prod.loadtesting.azure.com/.default",
+        }
+        url = f"{self.given['login_url']}/{tenant or given['tenant_id']}/oauth2/v2.0/token"
+        return self.http.post(url, data={key: value for key, value in (form | changes).items() if value is not None})
+
+    def call(self, method: str, path: str, params=None, token: str = "", **options) -> requests.Response:
+        headers = {"Authorization": f"Bearer {token or self.token}"} | options.pop("headers", {})
+        params = {"api-version": self.version} | (params or {})
+        return self.http.request(method, self.sandbox.url + path, params=params, headers=headers, **options)
+
+    def get(self, path: str, **params) -> dict:
+        answer = self.call("GET", path, params)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def patch(self, path: str, body: dict, params=None) -> requests.Response:
+        headers = {"Content-Type": "application/merge-patch+json"}
+        return self.call("PATCH", path, params, json=body, headers=headers)
+
+    def listed(self, path: str = "/test-runs", **params) -> list[dict]:
+        """All rows, over all pages."""
+        rows, page = [], self.get(path, **params)
+        while True:
+            rows += page["value"]
+            if "nextLink" not in page:
+                return rows
+            answer = self.http.get(page["nextLink"], headers={"Authorization": f"Bearer {self.token}"})
+            assert answer.status_code == 200, answer.text
+            page = answer.json()
+
+    def truth(self) -> list[dict]:
+        return self.http.get(f"{self.sandbox.url}/__sandbox__/truth?provider=azure").json()["runs"]
+
+    def one(self, **values) -> dict:
+        """The truth of the first run made with these values."""
+        return next(run for run in self.truth() if values.items() <= run.items())
+
+    def tell(self, page: str, **body) -> None:
+        self.http.post(f"{self.sandbox.url}/__sandbox__/{page}", json=body).raise_for_status()
+
+    def start(self, outcome: str, run_id: str = "run-1") -> dict:
+        """A run whose end is known."""
+        self.tell("outcome", provider="azure", outcome=outcome)
+        answer = self.patch(f"/test-runs/{run_id}", {"testId": self.truth()[0]["test_external_id"]})
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+    def series(self, run: str, metric: str, interval: str = "PT1M", filters=(), **params) -> list[dict]:
+        params = {"metricname": metric, "metricNamespace": "LoadTestRunMetrics", "interval": interval, **params}
+        params = {"timespan": "2020-01-01T00:00:00Z/2030-01-01T00:00:00Z"} | params
+        answer = self.call("POST", f"/test-runs/{run}/metrics", params, json={"filters": list(filters)})
+        assert answer.status_code == 200, answer.text
+        return answer.json()["value"]
+
+
+def azure_client(speed: float) -> Iterator[Azure]:
+    with Sandbox(tests=6, runs=90, speed=speed, clock=lambda: NOON, providers=("azure",)) as sandbox:
+        client = Azure(sandbox)
+        yield client
+        client.http.close()

@@ -33,8 +33,8 @@ def test_it_prints_its_address_keeps_its_file_and_ends_when_told(program, tmp_pa
     process, line = program
     url = line.removeprefix("Sandbox listening on ").split()[0]
     given = requests.get(f"{url}/__sandbox__/credentials", timeout=10).json()
-    assert [given[key]["base_url"] for key in ("k6-legacy", "k6", "vsts")] == [url] * 3
-    assert "300 k6-legacy runs, 300 vsts runs" in line
+    assert [given[key]["base_url"] for key in ("k6-legacy", "k6", "vsts", "azure")] == [url] * 4
+    assert "300 k6-legacy runs, 300 vsts runs, 300 azure runs" in line
     assert (tmp_path / "new" / "sandbox.sqlite3").exists()
     process.send_signal(signal.SIGTERM)
     assert process.wait(10) == 0
@@ -53,7 +53,21 @@ def test_a_taken_port_is_a_sentence(capsys):
 def test_impossible_sizes_are_a_sentence(capsys):
     with pytest.raises(SystemExit):
         call_command("sandbox", port=0, db=":memory:", tests=1)
-    assert "at least 2 tests" in capsys.readouterr().err
+    assert "at least 3 tests" in capsys.readouterr().err
+
+
+def test_a_provider_nobody_knows_is_a_sentence(capsys):
+    with pytest.raises(SystemExit):
+        call_command("sandbox", port=0, db=":memory:", providers="vsts,gatling")
+    assert capsys.readouterr().err == "--providers is some of k6-legacy,vsts,azure.\n"
+
+
+def test_a_file_gets_a_history_of_the_providers_it_lacks(tmp_path):
+    path = str(tmp_path / "old.sqlite3")
+    Sandbox(tests=2, runs=6, db_path=path).stop()
+    sandbox = Sandbox(tests=6, runs=30, db_path=path, providers=("k6-legacy", "vsts", "azure"))
+    assert {key: len(runs) for key, runs in sandbox.store.runs.items()} == {"k6-legacy": 3, "vsts": 3, "azure": 10}
+    sandbox.stop()
 
 
 def test_a_file_of_another_version_is_a_sentence_and_is_left_as_it_is(capsys, tmp_path):

@@ -132,7 +132,7 @@ def test_a_fault_may_be_given_as_an_object(caller):
         ("kind=200", "needs kind=…"),
         ("kind=503,colour=red", "has no colour"),
         ("kind=503,path", 'holds "path"'),
-        ("kind=503,provider=k7", "provider is one of k6-legacy, vsts, k6"),
+        ("kind=503,provider=k7", "provider is one of k6-legacy, vsts, azure, k6"),
         ("kind=503,method=FETCH", "method is one of"),
         ("kind=503,p=2", 'p is a number from 0 to 1, not "2"'),
         ("kind=503,times=0", 'times is a whole number from 1 on, not "0"'),

@@ -29,7 +29,7 @@ class Served:
 @pytest.fixture
 def sandbox(tmp_path):
     command = [sys.executable, "-m", "runs.sandbox", "--port", "0", "--tests", "200", "--runs", "20000"]
-    command += ["--db", str(tmp_path / "sandbox.sqlite3")]
+    command += ["--providers", "k6-legacy,vsts", "--db", str(tmp_path / "sandbox.sqlite3")]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
             served = Served(process.stdout.readline().split()[3])

@@ -6,7 +6,7 @@ import io
 import re
 import zipfile
 
-from . import k6_load, k6_numbers
+from . import azure_files, k6_load, k6_numbers
 from .clock import iso
 from .models import K6, VSTS, Run
 from .store import Store
@@ -16,11 +16,12 @@ from .wire import Reply, Request
 _XML = "application/xml"
 _RESULTS = re.compile(r"/__blob__/results/([^/]+)/TestResult/LoadTest\.ltrar\.zip")
 _EXPORT = re.compile(r"/__blob__/k6-exports/(\d+)\.csv")
+_AZURE = re.compile(r"/__blob__/azure/([^/]+)/([^/]+)/(.+)")
 _DROP = re.compile(r"/__blob__/drops/([^/]+)/(.+)")
 
 
 def handle(store: Store, request: Request) -> Reply:
-    for pattern, answer in ((_RESULTS, _results), (_EXPORT, _export), (_DROP, _drop)):
+    for pattern, answer in ((_RESULTS, _results), (_EXPORT, _export), (_DROP, _drop), (_AZURE, azure_files.download)):
         found = pattern.fullmatch(request.path)
         if found:
             return answer(store, request, *found.groups())

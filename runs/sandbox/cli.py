@@ -15,8 +15,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="loopback address to listen on")
     parser.add_argument("--port", type=int, default=8089, help="0 takes any free port")
     parser.add_argument("--seed", type=int, default=1, help="the same seed makes the same history")
-    parser.add_argument("--tests", type=int, default=12, help="load tests in all; half each, k6 gets the odd one")
-    parser.add_argument("--runs", type=int, default=600, help="runs in all; half each, k6 gets the odd one")
+    parser.add_argument("--tests", type=int, default=18, help="load tests in all, shared by the providers")
+    parser.add_argument("--runs", type=int, default=900, help="runs in all, shared by the providers")
+    parser.add_argument("--providers", default=",".join(PROVIDERS), help="who has a history here; commas between")
     parser.add_argument("--speed", type=float, default=60, help="how many times faster a started run lives")
     parser.add_argument("--data-dir", default=os.environ.get("DATA_DIR", "data"), help="where sandbox.sqlite3 is kept")
     parser.add_argument(
@@ -36,6 +37,7 @@ def run(options: dict[str, Any]) -> int:
             seed=options["seed"],
             tests=options["tests"],
             runs=options["runs"],
+            providers=_known(options["providers"]),
             speed=options["speed"],
             db_path=None if path == ":memory:" else path,
             faults=options["faults"],
@@ -47,7 +49,7 @@ def run(options: dict[str, Any]) -> int:
         sentence = f"The sandbox cannot listen on {options['host']}:{options['port']}: {error.strerror}."
         print(f"{sentence} Choose another --port.", file=sys.stderr)
         return 1
-    counts = ", ".join(f"{len(sandbox.store.runs[provider])} {provider} runs" for provider in PROVIDERS)
+    counts = ", ".join(f"{len(sandbox.store.runs[key])} {key} runs" for key in PROVIDERS if sandbox.store.tests[key])
     print(f"Sandbox listening on {sandbox.url} ({counts})", flush=True)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -57,6 +59,14 @@ def run(options: dict[str, Any]) -> int:
     finally:
         sandbox.stop()
     return 0
+
+
+def _known(text: str) -> list[str]:
+    """ValueError with a sentence for a word that is no provider."""
+    found = [word.strip() for word in text.split(",") if word.strip()]
+    if not found or set(found) - set(PROVIDERS):
+        raise ValueError(f"--providers is some of {','.join(PROVIDERS)}.")
+    return found
 
 
 def _interrupt(*_: object) -> None:

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
-from . import truth
+from . import azure_make, truth
+from .azure_lives import OUTCOMES as AZURE_OUTCOMES
 from .clock import iso
 from .faults import parse
 from .k6_v6_app import STACK_ID, STACK_URL
 from .lives import K6_OUTCOMES, VSTS_OUTCOMES
-from .models import K6, SPOKEN, V6, VSTS, home
+from .models import AZURE, K6, SPOKEN, V6, VSTS, home
 from .store import Store
 from .wire import BadBody, MethodNotRouted, NotRouted, Reply, Request, Router
 
@@ -84,7 +85,20 @@ def read_credentials(store: Store, request: Request) -> Reply:
         "read_only_credentials": {"token": store.secrets.v6_read_token, "stack_id": STACK_ID},
         "stack_url": STACK_URL,
     }
+    if store.tests[AZURE]:
+        shown[AZURE] = _azure_credentials(store, request)
     return Reply(200, shown)
+
+
+def _azure_credentials(store: Store, request: Request) -> dict[str, Any]:
+    """`login_url`: where the token endpoint is, `/{tenant}/oauth2/v2.0/token` below it."""
+    tenant, secrets = {"tenant_id": store.secrets.azure_tenant}, store.secrets
+    return {
+        "base_url": request.base_url,
+        "login_url": request.base_url,
+        "credentials": tenant | dict(zip(("client_id", "client_secret"), secrets.azure_client, strict=True)),
+        "read_only_credentials": tenant | dict(zip(("client_id", "client_secret"), secrets.azure_reader, strict=True)),
+    }
 
 
 @routes.route("GET", f"{_HERE}/planted")
@@ -111,6 +125,7 @@ def _planted(store: Store) -> Iterator[tuple[str, str]]:
         yield secrets.diagnostics_sig(run_id), f"VSTS run {run_id}: sig of results.diagnostics"
     for drop_id in store.drops:
         yield secrets.drop_sig(drop_id), f"VSTS drop {drop_id}: sig in accessData.sasKey"
+    yield from azure_make.planted(store)
 
 
 @routes.route("GET", f"{_HERE}/faults")
@@ -162,10 +177,10 @@ def insert_run(store: Store, request: Request) -> Reply:
 
 @routes.route("POST", f"{_HERE}/outcome")
 def add_outcome(store: Store, request: Request) -> Reply:
-    """How the next runs that are started will end: one of the outcome names in lives.py."""
+    """How the next runs that are started will end: one of the outcome names in lives.py or azure_lives.py."""
     body = request.json()
     provider, outcome = _provider(body), str(body["outcome"])
-    known = K6_OUTCOMES if home(provider) == K6 else VSTS_OUTCOMES
+    known: dict[str, Any] = {K6: K6_OUTCOMES, AZURE: AZURE_OUTCOMES}.get(home(provider), VSTS_OUTCOMES)
     if outcome not in known:
         raise ValueError(f"outcome is one of {', '.join(known)}")
     store.outcomes[home(provider)] += [outcome] * int(body.get("times", 1))

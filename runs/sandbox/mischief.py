@@ -11,6 +11,7 @@ from email.utils import formatdate
 from functools import lru_cache
 from http.server import BaseHTTPRequestHandler
 from typing import Any
+from urllib.parse import urlencode
 
 from .faults import INSTEAD, Fault
 from .k6_v6_app import owns as is_v6
@@ -62,6 +63,8 @@ def listed(fault: Fault, store: Store, request: Request, handle: Handle) -> Repl
             return handle(request)
     if "_apis" in request.path.lower():
         return _same_window(fault, request, handle)
+    if request.path.startswith("/test-runs"):
+        return _linked(fault, request, handle)
     if fault.kind == "repeat":
         return handle(_asking(request, page="1", skip="0"))
     return (_linked_for_ever if is_v6(request.path) else _round_and_round)(request, handle)
@@ -106,6 +109,18 @@ def _linked_for_ever(request: Request, handle: Handle) -> Reply:
     counted.query.append(("$skip", str(skip // top % pages * top)))
     reply = handle(counted)
     reply.payload["@nextLink"] = next_link(request, skip + top, top)
+    return reply
+
+
+def _linked(fault: Fault, request: Request, handle: Handle) -> Reply:
+    """Pages with links: each shows the first rows (`repeat`), or the last one leads to the first again (`endless`)."""
+    other = Request(request.method, request.target, request.headers, request.body, request.base_url)
+    if fault.kind == "repeat":
+        other.query = [(name, value) for name, value in request.query if name != "continuationToken"]
+    reply = handle(other)
+    if fault.kind == "endless" and reply.status == 200 and "nextLink" not in reply.payload:
+        query = urlencode([(name, value) for name, value in request.query if name != "continuationToken"])
+        reply.payload["nextLink"] = f"{request.base_url}{request.path}?{query}"
     return reply
 
 

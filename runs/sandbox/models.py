@@ -1,4 +1,4 @@
-"""What the store holds. Both providers share these shapes; what only one of them knows lives in `made`."""
+"""What the store holds. All providers share these shapes; what only one of them knows lives in `made`."""
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
@@ -6,7 +6,8 @@ from typing import Any
 
 K6 = "k6-legacy"
 VSTS = "vsts"
-PROVIDERS = (K6, VSTS)  # each with a history of its own
+AZURE = "azure"
+PROVIDERS = (K6, VSTS, AZURE)  # each with a history of its own
 V6 = "k6"  # the tests and runs of K6, seen through /cloud/v6
 SPOKEN = (*PROVIDERS, V6)
 
@@ -18,7 +19,7 @@ def home(provider: str) -> str:
 
 @dataclass(slots=True)
 class Test:
-    """What can be started: a k6 test (id is its number) or, in VSTS, a run name (id is the name)."""
+    """What can be started: a test, or, in VSTS, a run name (id is the name)."""
 
     provider: str
     id: str
@@ -30,7 +31,8 @@ class Test:
 class Run:
     """One run with its whole life laid out. Nothing ticks: what it shows is computed from `steps`, `dates` and now.
 
-    steps: [when, first word, second word], oldest first. k6: run_status, processing_status; VSTS: state, subState.
+    steps: [when, first word, second word], oldest first. k6: run_status, processing_status; VSTS: state, subState;
+    Azure: status, nothing.
     dates: the provider's named moments (k6: started, ended; VSTS: queued, started, warm_up, load_started, ...).
     """
 

@@ -5,6 +5,7 @@ They look like what the real services hand out (hex tokens, base64 signatures) a
 
 import base64
 import hashlib
+import uuid
 from urllib.parse import quote
 
 
@@ -45,6 +46,33 @@ class Secrets:
     @property
     def vsts_read_pat(self) -> str:
         return base64.b32encode(self._digest("vsts read-only pat", 35)).decode().lower()[:52]
+
+    def guid(self, place: str) -> str:
+        return str(uuid.UUID(bytes=self._digest(place, 16), version=4))
+
+    @property
+    def azure_tenant(self) -> str:
+        return self.guid("azure tenant")
+
+    @property
+    def azure_client(self) -> tuple[str, str]:
+        """The id and the secret of the application that may do everything."""
+        return self.guid("azure client"), self._azure_secret("azure secret")
+
+    @property
+    def azure_reader(self) -> tuple[str, str]:
+        """The id and the secret of the application that may only read."""
+        return self.guid("azure reader"), self._azure_secret("azure reader's secret")
+
+    def _azure_secret(self, place: str) -> str:
+        return "Kq38Q~" + base64.urlsafe_b64encode(self._digest(place)).decode()[:34]
+
+    def seal(self, text: str) -> bytes:
+        """What makes an access token ours."""
+        return self._digest(f"seal {text}")
+
+    def azure_sig(self, place: str) -> str:
+        return self.signature(f"azure {place}")
 
     def agent_token(self, run_id: str) -> str:
         return self.hex(f"agent {run_id}")

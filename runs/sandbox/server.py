@@ -3,21 +3,22 @@
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from email.utils import formatdate
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote
 
-from . import blobs, control, k6_app, k6_v6_app, mischief, vsts_app
+from . import azure_app, blobs, control, k6_app, k6_v6_app, mischief, vsts_app
 from .clock import SECOND, Clock
 from .faults import BESIDE, LISTS, Fault
-from .models import K6, V6, VSTS
-from .store import Store
+from .models import AZURE, K6, V6, VSTS
+from .store import Store, split
 from .wire import Refusal, Reply, Request
 
 # Imported for the routes they add.
+from . import azure_metrics, azure_runs, azure_tests  # noqa: F401  isort:skip
 from . import k6_metrics, k6_v2, k6_v3, k6_v4, k6_v5, k6_v5_metrics  # noqa: F401  isort:skip
 from . import k6_v6_projects, k6_v6_runs  # noqa: F401  isort:skip
 from . import vsts_counters, vsts_details, vsts_discovery, vsts_drops, vsts_runs  # noqa: F401  isort:skip
@@ -26,10 +27,11 @@ _MAX_BODY = 64 * 1024 * 1024
 
 
 class Sandbox:
-    """Both stand-ins on one loopback port. Use it as a context manager, or `start` and `stop` it.
+    """All stand-ins on one loopback port. Use it as a context manager, or `start` and `stop` it.
 
-    `tests` and `runs` are shared half and half by the providers (k6 gets the odd one). `db_path` None keeps the store
-    in memory; a file that already holds a history keeps it. `clock` gives seconds since 1970; `advance` moves time on.
+    `tests` and `runs` are shared evenly by `providers` (the first of them get the odd ones). `db_path` None keeps the
+    store in memory; a file that already holds a history keeps it. `clock` gives seconds since 1970; `advance` moves
+    time on.
     `faults`: SPECs of what goes wrong from the beginning (README.md).
     """
 
@@ -45,9 +47,11 @@ class Sandbox:
         host: str = "127.0.0.1",
         port: int = 0,
         faults: Iterable[str] = (),
+        providers: Collection[str] = (K6, VSTS),
     ) -> None:
         self.clock = Clock(clock)
-        self.store = Store(db_path, self.clock, seed=seed, tests=tests, runs=runs, speed=speed)
+        shares = split(tests, providers), split(runs, providers)
+        self.store = Store(db_path, self.clock, seed=seed, tests=shares[0], runs=shares[1], speed=speed)
         try:
             for spec in faults:
                 self.store.faults.add(spec)
@@ -203,7 +207,7 @@ def _reply(store: Store, request: Request, provider: str, fault: Fault | None) -
         return handle(request)
     if fault.kind in LISTS:
         return mischief.listed(fault, store, request, handle)
-    instead = mischief.in_place(fault, store, request, lambda _: _refused(provider, fault.status))
+    instead = mischief.in_place(fault, store, request, lambda _: _refused(provider, request.path, fault.status))
     if instead is None or fault.done:
         done = handle(request)
     return mischief.spoil(fault, done) if instead is None else instead
@@ -211,7 +215,7 @@ def _reply(store: Store, request: Request, provider: str, fault: Fault | None) -
 
 def _app(path: str) -> Any:
     """The application that answers below this path, or None."""
-    return next((app for app in (k6_v6_app, k6_app, vsts_app) if app.owns(path)), None)
+    return next((app for app in (k6_v6_app, k6_app, vsts_app, azure_app) if app.owns(path)), None)
 
 
 def _provider(store: Store, request: Request) -> str:
@@ -219,10 +223,10 @@ def _provider(store: Store, request: Request) -> str:
     app = _app(request.path)
     if app is k6_app:
         return V6 if k6_v6_app.uses_token(store, request) else K6
-    return {k6_v6_app: V6, vsts_app: VSTS}.get(app, "")
+    return {k6_v6_app: V6, vsts_app: VSTS, azure_app: AZURE}.get(app, "")
 
 
-def _refused(provider: str, status: int) -> Reply:
+def _refused(provider: str, path: str, status: int) -> Reply:
     """A refusal that nobody asked for, in the words of the family."""
     sentence = "The service cannot answer now."
     refusal: Refusal
@@ -230,6 +234,8 @@ def _refused(provider: str, status: int) -> Reply:
         refusal = vsts_app.error(status, sentence, "ServiceUnavailableException")
     elif provider == V6:
         refusal = k6_v6_app.refused(status, sentence)
+    elif provider == AZURE:
+        refusal = azure_app.unasked(path, status)
     else:
         refusal = k6_app.legacy_error(status, 1, sentence)
     return refusal.reply

@@ -3,18 +3,18 @@
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from . import k6_make, lives, vsts_make
+from . import azure_lives, azure_make, k6_make, lives, vsts_make
 from .clock import Clock
 from .dice import dice
 from .elsewhere import Elsewhere
 from .faults import Faults
 from .ledger import Ledger
-from .models import K6, PROVIDERS, VSTS, Run, Test, home
+from .models import AZURE, K6, PROVIDERS, VSTS, Run, Test, home
 from .planted import Secrets
 
 _TABLES = """
@@ -34,23 +34,33 @@ SWITCHES = {
     "vsts_wrapped_counter_groups": False,
     "vsts_strict_version": False,
     "vsts_requested_by_defaults_to_me": False,
+    "azure_without_2026_04_01": False,
+    "azure_only_2022_11_01": False,
+    "azure_next_link_elsewhere": False,
+    "azure_stop_after_end_is_ok": False,
 }
 
 
-def split(total: int) -> dict[str, int]:
-    """How tests and runs are shared: half each, and of an odd number k6 gets the one more."""
-    return {K6: total - total // 2, VSTS: total // 2}
+def split(total: int, providers: Collection[str]) -> dict[str, int]:
+    """How tests and runs are shared: evenly, and what is left over goes to the first ones."""
+    keys = [key for key in PROVIDERS if key in providers]
+    return {key: total // len(keys) + (place < total % len(keys)) for place, key in enumerate(keys)}
 
 
 class Store:
     """Everything the stand-ins know. Handlers hold `lock` while they read or change it.
 
-    A file that already holds a history is kept as it is: `seed`, `tests` and `runs` then have no effect.
+    `tests` and `runs`: how many, by provider. The history a file holds already is kept as it is: `seed` then has no
+    effect, and a number only for a provider that has none yet.
     """
 
-    def __init__(self, path: str | None, clock: Clock, *, seed: int, tests: int, runs: int, speed: float) -> None:
-        if tests < 2 or runs < 0 or speed <= 0:
-            raise ValueError("The sandbox needs at least 2 tests, no negative number of runs, and a speed above 0.")
+    def __init__(
+        self, path: str | None, clock: Clock, *, seed: int, tests: dict[str, int], runs: dict[str, int], speed: float
+    ) -> None:
+        if min(tests.values()) < 1 or min(runs.values()) < 0 or speed <= 0:
+            raise ValueError(
+                f"The sandbox needs at least {len(tests)} tests, no negative number of runs, and a speed above 0."
+            )
         self.lock = threading.RLock()
         self.clock = clock
         self.speed = speed
@@ -62,6 +72,7 @@ class Store:
         self.runs: dict[str, dict[str, Run]] = {provider: {} for provider in PROVIDERS}
         self.by_test: dict[tuple[str, str], list[Run]] = {}
         self.drops: dict[str, dict[str, Any]] = {}
+        self.issued: list[str] = []  # access tokens
         if path:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         self._db = sqlite3.connect(path or ":memory:", check_same_thread=False)
@@ -74,8 +85,9 @@ class Store:
         self.faults = Faults(self.seed)
         clock.offset += int(self._meta("offset", 0))
         self._load()
-        if not self.tests[K6]:
-            self._generate(split(tests), split(runs))
+        missing = [key for key in tests if not self.tests[key]]
+        if missing:
+            self._generate({key: tests[key] for key in missing}, {key: runs[key] for key in missing})
         self.v6: dict[str, Any] = self._meta("v6", None) or {"limits": {}}
 
     def close(self) -> None:
@@ -108,19 +120,20 @@ class Store:
 
     def _generate(self, tests: dict[str, int], runs: dict[str, int]) -> None:
         now = self.clock.now()
-        made = {
-            K6: k6_make.make_tests(tests[K6], now, self.seed),
-            VSTS: vsts_make.make_tests(tests[VSTS], now, self.seed),
-        }
-        history = k6_make.history(made[K6], runs[K6], now, self.seed)
-        history += vsts_make.history(made[VSTS], runs[VSTS], now, self.seed)
+        makers: dict[str, Any] = {K6: k6_make, VSTS: vsts_make, AZURE: azure_make}
+        made: list[Test] = []
+        history: list[Run] = []
+        for provider, count in tests.items():
+            found = makers[provider].make_tests(count, now, self.seed)
+            history += makers[provider].history(found, runs[provider], now, self.seed)
+            made += found
         with self._db:
             meta = [("seed", json.dumps(self.seed)), ("form", json.dumps(_FORM))]
             self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", meta)
-            for test in made[K6] + made[VSTS]:
+            for test in made:
                 self._put_test(test)
-            for test in made[VSTS]:
-                self._put_drop(test.made["drop_id"], "TestServiceBlobDrop", test.made["created"])
+                if test.provider == VSTS:
+                    self._put_drop(test.made["drop_id"], "TestServiceBlobDrop", test.made["created"])
             rows = [(run.provider, run.id, json.dumps(run.data())) for run in history]
             self._db.executemany("INSERT INTO runs (provider, id, data) VALUES (?, ?, ?)", rows)
         for run in history:
@@ -169,6 +182,10 @@ class Store:
     def save_v6(self) -> None:
         """Keep what was changed in `v6`: what only /cloud/v6 knows."""
         self.save_meta("v6", self.v6)
+
+    def save_test(self, test: Test) -> None:
+        with self._db:
+            self._put_test(test)
 
     def advance(self, seconds: float) -> None:
         self.clock.advance(seconds)
@@ -240,11 +257,32 @@ class Store:
         with self._db:
             return self._put_drop(vsts_make.guid(rng), drop_type, self.clock.now(), definition)
 
+    def start_azure(self, test: Test, run_id: str, texts: dict[str, str], old: Run | None) -> Run:
+        """A run under the id its caller chose. `texts`: its name and description; `old`: whose settings it takes."""
+        number = max((run.number for run in self.runs[AZURE].values()), default=0) + 1
+        outcome = self._next_outcome(AZURE) or azure_make.started_outcome(number, self.seed)
+        rng = dice(self.seed, "azure run", number)
+        if old:
+            test = Test(AZURE, test.id, test.name, test.made | {key: old.made[key] for key in azure_make.SETTINGS})
+        owner = self.secrets.azure_client[0]
+        run = azure_make.make_run(
+            test, run_id, number, self.clock.now(), outcome, rng, by=owner, scale=self.speed
+        )  # fmt: skip
+        run.made |= {key: text for key, text in texts.items() if text}
+        return self.add_run(run)
+
+    def stop_azure(self, run: Run) -> None:
+        azure_lives.stop(run, self.clock.now(), self.secrets.azure_client[0])
+        self.save_run(run)
+
     def insert_run(self, provider: str) -> Run:
         """One more run out of the blue, as if somebody else had started it just now."""
         with self.clock_of(provider):
             if home(provider) == K6:
                 return self.start_k6(next(iter(self.tests[K6].values())))
+            if provider == AZURE:
+                azure_test = next(iter(self.tests[AZURE].values()))
+                return self.start_azure(azure_test, f"out-of-the-blue-{len(self.runs[AZURE])}", {}, None)
             test = next(iter(self.tests[VSTS].values()))
             run = self.create_vsts(test.name, {})
             self.queue_vsts(run)

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-from . import k6_numbers
+from . import azure_truth, k6_numbers
 from . import k6_v6_view as v6
 from .clock import iso, iso_or_none
 from .k6_make import OWN_USER_ID
 from .k6_v6_app import is_shown
 from .k6_view import facts, tainted
-from .models import K6, PROVIDERS, SPOKEN, V6, VSTS, Run, home
+from .models import AZURE, K6, PROVIDERS, SPOKEN, V6, VSTS, Run, home
 from .store import Store
 from .vsts_details import error_tree, messages
 from .vsts_view import stopped
@@ -125,4 +125,9 @@ def _vsts(store: Store, run: Run, now: int) -> dict[str, Any]:
     }
 
 
-_ROW_OF: dict[str, Callable[[Store, Run, int], dict[str, Any] | None]] = {K6: _k6, V6: _v6, VSTS: _vsts}
+_ROW_OF: dict[str, Callable[[Store, Run, int], dict[str, Any] | None]] = {
+    K6: _k6,
+    V6: _v6,
+    VSTS: _vsts,
+    AZURE: azure_truth.row,
+}

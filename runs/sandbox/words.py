@@ -80,6 +80,15 @@ _VSTS_FIRST = (
     f"login{RTL}-soak.loadtest",
 )
 
+_AZURE_FIRST = (
+    "Checkout – Friday evening",
+    "Search, autumn sale",
+    "<i>Basket</i> & co",
+    "Zahlung über Nacht – Größe L",
+    "=1+1 stock",
+    f"{RTL}סל קניות{RTL}",
+)
+
 NOTES = (
     "",
     "",
@@ -127,6 +136,15 @@ def vsts_name(index: int) -> str:
     service = _SERVICES[index % len(_SERVICES)].lower().replace(" ", "-")
     scenario = _SCENARIOS[index // len(_SERVICES) % len(_SCENARIOS)].lower().replace(" ", "-")
     return f"shop-{service}-{scenario}" + _round(index, "-{}") + (".jmx" if index % 7 == 2 else ".loadtest")
+
+
+def azure_name(index: int) -> str:
+    """The display name of the index-th Azure test, 50 characters at most."""
+    if index < len(_AZURE_FIRST):
+        return _AZURE_FIRST[index]
+    service = _SERVICES[index % len(_SERVICES)]
+    scenario = _SCENARIOS[index // len(_SERVICES) % len(_SCENARIOS)]
+    return f"{service}: {scenario}" + _round(index, " ({})")
 
 
 def _round(index: int, form: str) -> str:

@@ -213,6 +213,7 @@ class Stage:
 
     def sandbox(self, *, runs: int, tests: int, speed: float = 60, name: str = "sandbox") -> Sandbox:
         command = ("-m", "runs.sandbox", "--port", "0", "--tests", str(tests), "--runs", str(runs))
+        command += ("--providers", "k6-legacy,vsts")
         store = self.home / f"{name}.sqlite3"
         return Sandbox(self.start(name, *command, "--speed", str(speed), "--db", str(store)), runs)
 

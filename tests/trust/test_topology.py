@@ -108,6 +108,7 @@ def play(on: Topology, note) -> None:
     note("migrate has ended", began)
     on.machine.done("collectstatic", "--no-input", "-v", "0")  # which the image has done when it was built
     sandbox_words = [sys.executable, "-m", "runs.sandbox", "--port", "0", "--tests", "20", "--runs", str(RUNS)]
+    sandbox_words += ["--providers", "k6-legacy,vsts"]
     on.players.append(Player("sandbox", sandbox_words, on.machine.env, on.home / "sandbox.log"))
     sandbox = Sandbox(on.players[-1], RUNS)
     sandbox.post("freeze", {"frozen": True})

@@ -47,7 +47,7 @@ class Trial:
 
     def sandbox(self, machine: Machine) -> Sandbox:
         words = ("-m", "runs.sandbox", "--port", "0", "--tests", str(TESTS), "--runs", str(RUNS))
-        sandbox = Sandbox(self.start(machine, "sandbox", *words), RUNS)
+        sandbox = Sandbox(self.start(machine, "sandbox", *words, "--providers", "k6-legacy,vsts"), RUNS)
         sandbox.post("freeze", {"frozen": True})
         return sandbox
 
