@@ -13,6 +13,8 @@ from runs.services.http import Http
 NOON = 1_780_000_000.0
 # Provider key -> parts of the paths by which a run is started and stopped at its stand-in.
 WRITES = {
+    "azure": ("/test-runs/", ":stop"),
+    "k6": ("/start", "/abort"),
     "k6-legacy": ("start-testrun", "/stop"),
     "vsts": ("/testruns", "/testruns/"),
 }
