@@ -172,12 +172,13 @@ def _send_each(intent: ControlIntent, steps: tuple[str, ...]) -> ControlIntent:
     except CredentialsUnusable as problem:
         return _settled(intent, IntentOutcome.REFUSED, f"Not sent: {problem}")
     wish = wish_of(intent)
+    _name_its_run(intent, service)
     for step in steps:
         if not _mark_sent(intent, step):
             return intent
         try:
             _leaves_in_time(intent)
-            remote = service.start_step(step, wish, intent.external_id)
+            remote = service.start_step(step, wish, "" if step == service.start_steps[0] else intent.external_id)
         except ServiceError as problem:
             return _start_failed(intent, service, problem)
         if remote is not None:
@@ -188,6 +189,13 @@ def _send_each(intent: ControlIntent, steps: tuple[str, ...]) -> ControlIntent:
     if remote is None:
         _look_at(service, intent)
     return _settled(intent, IntentOutcome.DONE, "Started.")
+
+
+def _name_its_run(intent: ControlIntent, service: RunService) -> None:
+    """Note the id that the run will have, where we choose it: should the answer be lost, that very run is asked for."""
+    if not intent.external_id and (named := service.run_id_of(str(intent.token))):
+        intent.external_id = named
+        intent.save(update_fields=["external_id"])
 
 
 def _look_at(service: RunService, intent: ControlIntent) -> None:
@@ -229,9 +237,10 @@ def _start_failed(intent: ControlIntent, service: RunService, problem: ServiceEr
     # An unreadable answer to a write is no answer: the write may well have been done.
     if problem.maybe_done or isinstance(problem, UnexpectedAnswer):
         _unless_told(intent, message=NO_ANSWER.format(provider=service.label, reason=problem))
-    elif intent.external_id:
+    elif intent.external_id and intent.step != service.start_steps[0]:
         settle(intent, IntentOutcome.CREATED, f"The run was created, but it is not queued. {problem}", timezone.now())
     else:
+        intent.external_id = ""  # perhaps named by us, but never made
         settle(intent, IntentOutcome.REFUSED, f"Not started. {problem}", timezone.now())
     request_sync(intent.account)
     return intent

@@ -72,6 +72,7 @@ class AzureService(RunService):
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
         {Capability.START, Capability.STOP, Capability.RERUN, Capability.NOTE, Capability.FILES}
     )
+    hands_token_back = True  # as the run's id
     start_fields = (
         Field("display_name", "Name of the run", required=False, max_length=NAME_LIMIT, help="Empty: its test's."),
         Field("description", "Description", required=False, max_length=NOTE_LIMIT),

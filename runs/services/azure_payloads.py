@@ -165,6 +165,7 @@ def _run(row: RunRow, created: datetime, payload: Mapping[str, Any], secrets: Se
         web_url=_web_url(redact_text(row.portalUrl, secrets)),
         error_code=next((error.code for error in errors if error.code), ""),
         error_message=clean_text(message),
+        start_token=row.testRunId,
         start_values={"display_name": redact_text(row.displayName, secrets), "description": note},
         payload=payload,
     )

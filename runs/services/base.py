@@ -375,7 +375,10 @@ class RunService(ABC):
         raise NotImplementedError
 
     def run_id_of(self, token: str) -> str:
-        """The id that the run of a press will have, where we choose it; "" where the provider does."""
+        """The id that the run of a press will have, where we choose it; "" where the provider does.
+
+        Such a run carries the token as its `start_token`, too.
+        """
         return ""
 
     def stop(self, external_id: str) -> None:

@@ -1,7 +1,8 @@
 """Starts and stops whose end is not known yet. Nothing is ever sent from here: we look, and say what we found.
 
-A start whose answer was lost is looked for among the runs of its test (lost_starts.py); the answer is "this one",
-"none", or "cannot tell: these". Should a run turn up after "none", the intent says so from then on.
+A start whose answer was lost is asked for by its run's id where we chose that (named_starts.py), else looked for among
+the runs of its test (lost_starts.py); the answer is "this one", "none", or "cannot tell: these". Should a run turn up
+after "none", the intent says so from then on.
 """
 
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ from runs.services.base import RunService, ServiceError
 from .lease import CLOCK_WRONG
 from .lost_starts import LIST_LAG, Finding, clock_ahead, fits, look_for, rivals_of
 from .mirror import hold
+from .named_starts import ask_for_named
 
 LATE = timedelta(days=1)  # so long after a start was lost a run that fits is still noticed
 PATIENCE = timedelta(seconds=90)  # for a provider that does not tell who we are
@@ -52,7 +54,7 @@ def settle(intent: ControlIntent, outcome: IntentOutcome, message: str, now: dat
 def settle_unsent(now: datetime) -> int:
     """Close what was never sent, as an interrupted process leaves it; no provider is asked. Returns how many."""
     never_sent = ControlIntent.objects.filter(outcome=IntentOutcome.OPEN, sent_at=None, created_at__lt=now - LIST_LAG)
-    return never_sent.update(outcome=IntentOutcome.NOT_STARTED, message=NEVER_SENT, settled_at=now)
+    return never_sent.update(outcome=IntentOutcome.NOT_STARTED, message=NEVER_SENT, settled_at=now, external_id="")
 
 
 def settle_intents(account: Account, service: RunService, pass_began: datetime, now: datetime) -> None:
@@ -60,6 +62,7 @@ def settle_intents(account: Account, service: RunService, pass_began: datetime, 
     settle_unsent(now)
     # Sent by a machine whose clock was wrong: from now on its time is reckoned by ours.
     account.intents.unsettled().filter(sent_at__gt=now + CLOCK_WRONG).update(sent_at=now)
+    ask_for_named(account, service, pass_began, now)
     sent = account.intents.filter(sent_at__lt=pass_began)
     open_intents, unsure = sent.unsettled(), sent.filter(_may_turn_up(now))
     lost = Q(kind=IntentKind.START, external_id="")

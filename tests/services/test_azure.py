@@ -94,6 +94,7 @@ def test_a_run_that_is_done_with_every_field():
         virtual_users=80,
         note="before the new cache",
         web_url="https://portal.azure.example/#blade/Runs/basket-nightly-0511",
+        start_token="basket-nightly-0511",
         start_values={"display_name": "Nightly of 11 May", "description": "before the new cache"},
         payload=run.payload,
     )
