@@ -74,8 +74,8 @@ def _checks(parts: Parts, api: K6LegacyApi, run_id: str) -> list[Check]:
         return rows
     found = parts.read(lambda: k6_metrics.checks(api.http, run_id)) or []
     shaped = [
-        {"name": name, "group_id": group_id(group), "success_count": round(total * share), "total_count": total}
-        for name, group, total, share in found
+        {"name": name, "group_id": group_id(group), "success_count": passed, "total_count": total}
+        for name, group, total, passed in found
     ]
     return parse_all(Check, shaped)[0]
 

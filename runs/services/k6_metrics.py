@@ -97,19 +97,19 @@ def charts(http: Http, run_id: str, begin: datetime, seconds: float) -> list[Rem
     return series
 
 
-def checks(http: Http, run_id: str) -> list[tuple[str, str, int, float]]:
-    """(check, group, how often checked, share that passed 0..1) of every check of the run."""
-    share = query_aggregate(http, run_id, "checks", "ratio by (check,group)")
-    if not share:
+def checks(http: Http, run_id: str) -> list[tuple[str, str, int, int]]:
+    """(check, group, how often checked, how often passed) of every check of the run."""
+    totals = query_aggregate(http, run_id, "checks", "increase_total by (check,group)")
+    if not totals:
         return []
-    counts = query_aggregate(http, run_id, "checks", "increase_total by (check,group)")
-    totals = {_key(line, "check", "group"): line.last for line in counts}
-    found = []
-    for line in share:
-        check, group = _key(line, "check", "group")
-        if check and line.last is not None:
-            found.append((check, group, amount_of(round(totals.get((check, group)) or 0)) or 0, line.last))
-    return found
+    good = query_aggregate(http, run_id, "checks", "increase_nz by (check,group)")
+    passed = {_key(line, "check", "group"): _count(line) for line in good}
+    found = ((_key(line, "check", "group"), _count(line)) for line in totals)
+    return [(*key, total, passed.get(key, 0)) for key, total in found if key[0]]
+
+
+def _count(line: Line) -> int:
+    return amount_of(round(line.last or 0)) or 0
 
 
 def requests(http: Http, run_id: str, times: Mapping[str, str] | None = None) -> list[dict[str, Any]]:

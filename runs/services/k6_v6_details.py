@@ -82,8 +82,8 @@ def _checks(parts: Parts, http: Http, run_id: str) -> tuple[list[Check], dict[st
     """The checks, and the names of their groups by id."""
     found = parts.read(lambda: k6_metrics.checks(http, run_id)) or []
     shaped = [
-        {"name": name, "group_id": group_id(group), "success_count": round(total * share), "total_count": total}
-        for name, group, total, share in found
+        {"name": name, "group_id": group_id(group), "success_count": passed, "total_count": total}
+        for name, group, total, passed in found
     ]
     return parse_all(Check, shaped)[0], {group_id(group): group.removeprefix("::") for _, group, _, _ in found}
 

@@ -7,7 +7,7 @@
 | requested_by, stopped_by | started_by, by_user: e-mail addresses |
 | created_at, queued_at | created, the history's queued |
 | started_at, load_started_at | the history's running |
-| load_ended_at, ended_at | the history's processing_metrics, else ended; ended, else the history's last entry |
+| load_ended_at, ended_at | the history's processing_metrics, else ended, else the history's last entry |
 | duration_s, planned_duration_s | execution_duration, estimated_duration |
 | virtual_users, note, starred, cost_vuh | max_vus, note, is_starred, cost.total_vuh |
 | error_code, error_message | code and message of an aborted entry, else of result_details |
@@ -38,8 +38,9 @@ RESULT: dict[str, RunResult] = {
     "failed": RunResult.FAILED,
     "error": RunResult.ERROR,
 }
-# Codes of a run that ended before its plan: its script threw; its lifetime ran out.
+# Codes of a run that ended before its plan: its script threw; a load generator gave up; its lifetime ran out.
 SCRIPT_CODES = ("8030", "8031", "8035")
+SYSTEM_CODES = ("8032", "8033", "8034")
 LIFETIME_CODE = "8016"
 RUN_PAGE = "https://app.k6.io/runs/"
 LONGEST_PAGE = 500
@@ -55,8 +56,8 @@ def verdict(run: Run) -> tuple[RunStatus, RunResult, str]:
         return _aborted(run, result)
     if result == RunResult.PASSED and run.options is not None and not conditions(run.options):
         result = RunResult.NONE  # nothing was asked of it
-    if result == RunResult.ERROR and is_incomplete(run):
-        result = RunResult.NONE  # its numbers were not processed to the end: nobody can judge them
+    if is_incomplete(run):
+        result = RunResult.NONE
     return status, result, ""
 
 
@@ -66,15 +67,17 @@ def _aborted(run: Run, result: RunResult) -> tuple[RunStatus, RunResult, str]:
     code = end_of(run).code
     if stopped_by(run):
         return RunStatus.ABORTED, RunResult.FAILED if failed else RunResult.NONE, StopReason.USER
-    if failed:
-        return RunStatus.ABORTED, RunResult.FAILED, StopReason.THRESHOLD
     if code == LIFETIME_CODE:
         return RunStatus.TIMED_OUT, judged, StopReason.LIMIT
-    return RunStatus.ABORTED, judged, StopReason.SCRIPT_ERROR if code in SCRIPT_CODES else StopReason.SYSTEM
+    if code in SCRIPT_CODES:
+        return RunStatus.ABORTED, judged, StopReason.SCRIPT_ERROR
+    by_threshold = failed and code not in SYSTEM_CODES
+    return RunStatus.ABORTED, judged, StopReason.THRESHOLD if by_threshold else StopReason.SYSTEM
 
 
 def is_incomplete(run: Run) -> bool:
-    return run.status.strip().lower() == "completed" and end_of(run).code == LIFETIME_CODE
+    """Whether it ran to its end and yet could not be judged: its numbers were not processed to theirs."""
+    return run.status.strip().lower() == "completed" and run.result.strip().lower() == "error"
 
 
 def stopped_by(run: Run) -> str:
@@ -112,7 +115,7 @@ def read_run(row: Any, token: str, own_host: bool) -> RemoteRun | BadRow:
     if not item.test_id or item.created is None:
         return BadRow(item.id, f"A run has no readable {'created' if item.test_id else 'test_id'}.")
     status, result, stop_reason = verdict(item)
-    begun, over, ended = _times(item, status)
+    begun, over = _times(item, status)
     end = end_of(item)
     return RemoteRun(
         external_id=item.id,
@@ -132,7 +135,7 @@ def read_run(row: Any, token: str, own_host: bool) -> RemoteRun | BadRow:
         started_at=begun,
         load_started_at=begun,
         load_ended_at=over,
-        ended_at=ended,
+        ended_at=over,
         duration_s=_seconds(item, begun, over),
         planned_duration_s=item.estimated_duration,
         virtual_users=item.max_vus,
@@ -148,14 +151,13 @@ def _entered(run: Run, word: str) -> datetime | None:
     return next((step.entered for step in run.history if step.type == word and step.entered), None)
 
 
-def _times(run: Run, status: RunStatus) -> tuple[datetime | None, datetime | None, datetime | None]:
-    """When the load began and ended, and when all was over. A run before or under load has no end."""
+def _times(run: Run, status: RunStatus) -> tuple[datetime | None, datetime | None]:
+    """When the load began and ended. A run before or under load has no end; what comes after is no part of it."""
     begun = _entered(run, "running")
     if status in LIVE and status != RunStatus.PROCESSING:
-        return begun, None, None
+        return begun, None
     last = run.history[-1].entered if run.history and status not in LIVE else None
-    ended = run.ended or last
-    return begun, _entered(run, "processing_metrics") or ended, ended
+    return begun, _entered(run, "processing_metrics") or run.ended or last
 
 
 def _seconds(run: Run, begun: datetime | None, over: datetime | None) -> float | None:

@@ -47,8 +47,8 @@ def full(k6):
         ('http_reqs{status="0"}', "increase by (name,method,error_code)"): [
             line(5, name="https://shop.example/pay?token=abcdef", method="POST", error_code="1212")
         ],
-        ("checks", "ratio by (check,group)"): [
-            line(0.75, check="cart is shown", group="::buy"), line(1.0, check="is up", group=""),
+        ("checks", "increase_nz by (check,group)"): [
+            line(6, check="cart is shown", group="::buy"), line(10, check="is up", group=""),
         ],
         ("checks", "increase_total by (check,group)"): [
             line(8, check="cart is shown", group="::buy"), line(10, check="is up", group=""),

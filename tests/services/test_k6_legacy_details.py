@@ -247,7 +247,7 @@ def test_checks_and_requests_come_from_the_metrics_where_the_undocumented_addres
     check = {"check": "status is 200", "group": "::login"}
     cart = {"name": "https://shop.example/cart", "method": "GET", "status": "503"}
     found = {
-        "ratio by (check,group)": metrics((check, [[0, 0.75]])),
+        "increase_nz by (check,group)": metrics((check, [[0, 60.0]])),
         "increase_total by (check,group)": metrics((check, [[0, 80.0]])),
         "increase by (name,method,status)": metrics((cart, [[0, "12"]])),
         "histogram_quantile(0.95) by (name,method,status)": metrics((cart, [[0, 321.5]])),
