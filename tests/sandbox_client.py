@@ -52,6 +52,48 @@ def k6_client(speed: float) -> Iterator[K6]:
         client.http.close()
 
 
+class V6:
+    """One caller of /cloud/v6."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self.http = requests.Session()
+        self.given = self.own("GET", "/credentials").json()["k6"]
+        self.token, self.stack_id = self.given["credentials"]["token"], self.given["credentials"]["stack_id"]
+        self.http.headers.update({"Authorization": f"Bearer {self.token}", "X-Stack-Id": self.stack_id})
+
+    def own(self, method: str, path: str, **options) -> requests.Response:
+        return self.http.request(method, f"{self.sandbox.url}/__sandbox__{path}", **options)
+
+    def call(self, method: str, path: str, **options) -> requests.Response:
+        return self.http.request(method, self.sandbox.url + path, **options)
+
+    def get(self, path: str, **params) -> dict:
+        answer = self.call("GET", f"/cloud/v6{path}", params=params)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def post(self, path: str, **options) -> requests.Response:
+        return self.call("POST", f"/cloud/v6{path}", **options)
+
+    def truth(self) -> list[dict]:
+        return self.own("GET", "/truth?provider=k6").json()["runs"]
+
+    def one(self, **values) -> str:
+        return next(run["external_id"] for run in self.truth() if values.items() <= run.items())
+
+    def start(self, outcome: str = "passed", key: str | None = None) -> dict:
+        self.own("POST", "/outcome", json={"provider": "k6", "outcome": outcome}).raise_for_status()
+        return self.post(f"/load_tests/{TEST}/start", headers={"K6-Idempotency-Key": key}).json()
+
+
+def v6_client(speed: float) -> Iterator[V6]:
+    with Sandbox(tests=8, runs=200, speed=speed, clock=lambda: NOON) as sandbox:
+        caller = V6(sandbox)
+        yield caller
+        caller.http.close()
+
+
 class Vsts:
     """One caller of the VSTS API."""
 

@@ -1,14 +1,12 @@
 """The sandbox's /cloud/v6: who may call, lists, the life of a run in its words, and that it is the legacy API's run."""
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
 
-from runs.sandbox.server import Sandbox
-from tests.sandbox_client import NOON, TEST
+from tests.sandbox_client import TEST, v6_client
 
 KEYS = {
     "id", "test_id", "project_id", "started_by", "created", "ended", "note", "retention_expiry", "cost", "status",
@@ -17,58 +15,16 @@ KEYS = {
 }  # fmt: skip
 
 
-class V6:
-    """One caller of /cloud/v6."""
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        self.sandbox = sandbox
-        self.http = requests.Session()
-        self.given = self.own("GET", "/credentials").json()["k6"]
-        self.token, self.stack_id = self.given["credentials"]["token"], self.given["credentials"]["stack_id"]
-        self.http.headers.update({"Authorization": f"Bearer {self.token}", "X-Stack-Id": self.stack_id})
-
-    def own(self, method: str, path: str, **options) -> requests.Response:
-        return self.http.request(method, f"{self.sandbox.url}/__sandbox__{path}", **options)
-
-    def call(self, method: str, path: str, **options) -> requests.Response:
-        return self.http.request(method, self.sandbox.url + path, **options)
-
-    def get(self, path: str, **params) -> dict:
-        answer = self.call("GET", f"/cloud/v6{path}", params=params)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    def post(self, path: str, **options) -> requests.Response:
-        return self.call("POST", f"/cloud/v6{path}", **options)
-
-    def truth(self) -> list[dict]:
-        return self.own("GET", "/truth?provider=k6").json()["runs"]
-
-    def one(self, **values) -> str:
-        return next(run["external_id"] for run in self.truth() if values.items() <= run.items())
-
-    def start(self, outcome: str = "passed", key: str | None = None) -> dict:
-        self.own("POST", "/outcome", json={"provider": "k6", "outcome": outcome}).raise_for_status()
-        return self.post(f"/load_tests/{TEST}/start", headers={"K6-Idempotency-Key": key}).json()
-
-
-def client(speed: float) -> Iterator[V6]:
-    with Sandbox(tests=8, runs=200, speed=speed, clock=lambda: NOON) as sandbox:
-        caller = V6(sandbox)
-        yield caller
-        caller.http.close()
-
-
 @pytest.fixture(scope="module")
 def k6():
     """Shared by the tests that change nothing."""
-    yield from client(60)
+    yield from v6_client(60)
 
 
 @pytest.fixture
 def slow():
     """A sandbox of one's own in which started runs take the time they say."""
-    yield from client(1)
+    yield from v6_client(1)
 
 
 # who may call
@@ -116,6 +72,7 @@ def test_a_read_only_token_reads_but_does_not_start(k6):
         ("GET", "/load_tests/none", 404, "error"),
         ("GET", "/nowhere", 404, "error"),
         ("PUT", "/test_runs", 405, "error"),
+        ("TRACE", "/test_runs", 405, "error"),
         ("GET", "/test_runs?$top=1001", 400, "validation_error"),
         ("GET", "/test_runs?$top=0", 400, "validation_error"),
         ("GET", "/test_runs?$skip=-1", 400, "validation_error"),

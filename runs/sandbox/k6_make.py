@@ -86,6 +86,26 @@ def make_tests(count: int, now: int, seed: int) -> list[Test]:
     return tests
 
 
+def schedules(tests: list[Test], now: int) -> list[dict[str, Any]]:
+    """When some of the tests start by themselves: every kind of schedule there is, of the first six tests one each."""
+    weekdays = {"frequency": "WEEKLY", "interval": 1, "byday": ["TU", "FR"], "until": None, "count": None}
+    ended = {"frequency": "DAILY", "interval": 1, "byday": None, "until": now - 10 * DAY, "count": None}
+    kinds: tuple[dict[str, Any], ...] = (
+        {"cron": {"schedule": "30 2 * * 1-5", "time_zone": "Europe/Berlin"}},
+        {"recurrence_rule": weekdays, "deactivated": True},
+        {"recurrence_rule": ended, "created_by": None},
+        {"starts": now + 2 * DAY},
+        {"cron": {"schedule": "@hourly", "time_zone": "UTC"}, "created_by": None},
+        {"recurrence_rule": weekdays | {"frequency": "MONTHLY", "byday": None, "count": 12}},
+    )
+    rows = []
+    for index, (test, kind) in enumerate(zip(tests, kinds, strict=False)):
+        row = {"id": 701 + index, "load_test_id": int(test.id), "starts": now - (40 + index) * DAY}
+        row |= {"recurrence_rule": None, "cron": None, "deactivated": False, "created_by": words.EMAILS[index]}
+        rows.append(row | kind)
+    return rows
+
+
 def script_of(test: Test) -> str:
     specs = ", ".join(
         f"'{name.partition(':')[0]}': ['{name.partition(': ')[2]}']" for name, _, _ in threshold_specs(test)

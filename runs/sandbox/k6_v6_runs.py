@@ -1,7 +1,6 @@
 """/cloud/v6: load tests and test runs."""
 
 from .clock import SECOND
-from .k6_make import script_of
 from .k6_v6_app import (
     KEY,
     conflict,
@@ -178,14 +177,3 @@ def read_distribution(store: Store, request: Request, key: str) -> Reply:
         rows = [{"size": "m5.large", "public_ip": f"203.0.113.{index * 100 + node % 100}"} for node in nodes]
         zones[zone] = {"percentage": percentage, "nodes": rows}
     return Reply(200, {"distribution": zones})
-
-
-@routes.route("GET", f"{_RUNS}/{KEY}/script")
-def read_script_of_run(store: Store, request: Request, key: str) -> Reply:
-    run = run_of(store, key)
-    return Reply(200, content=script_of(store.tests[K6][run.test]).encode(), content_type="text/javascript")
-
-
-@routes.route("GET", f"{_TESTS}/{KEY}/script")
-def read_script_of_test(store: Store, request: Request, key: str) -> Reply:
-    return Reply(200, content=script_of(test_of(store, key)).encode(), content_type="text/javascript")

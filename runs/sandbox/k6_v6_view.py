@@ -16,7 +16,7 @@ Row = dict[str, Any]
 STRANGE = "hibernating"  # stands for a legacy number that nobody has heard of
 DISTRIBUTION = (("amazon:de:frankfurt", 60), ("amazon:us:ashburn", 40))
 
-_EMAIL_OF = dict(zip(K6_USER_IDS, EMAILS, strict=True))
+EMAIL_OF = dict(zip(K6_USER_IDS, EMAILS, strict=True))
 _STACK_TOKEN = K6_USER_IDS[-1]  # what this one starts, a program starts: nobody is named
 _KEPT = 180 * DAY
 _WORDS = {-2: "created", -1: "created", 0: "queued", 1: "initializing", 2: "running"}
@@ -48,7 +48,7 @@ def status_history(run: Run, now: int) -> list[Row]:
 def _extra(run: Run) -> Row | None:
     """Why the run was aborted; None where nothing more is to be said."""
     made = run.made
-    user = _EMAIL_OF[made["stopped_by_id"]] if made["stopped_by_id"] else None
+    user = EMAIL_OF[made["stopped_by_id"]] if made["stopped_by_id"] else None
     if user is None and made["error_code"] is None:
         return None
     return {"by_user": user, "message": made["error_detail"], "code": made["error_code"]}
@@ -106,18 +106,22 @@ def cost(run: Run, now: int) -> Row:
     return costs(run.made["vus"] * seconds / 3600, in_words=int(run.id) % 4 == 0)
 
 
-def costs(vuh: float, in_words: bool = False) -> Row:
+def costs(vuh: float, *, in_words: bool = False, local: bool = False) -> Row:
+    """The reductions are each of what the other leaves."""
+
     def number(value: float) -> float | str:
         return str(round(value, 4)) if in_words else round(value, 4)
 
-    large = vuh >= 100
-    billed = vuh * 0.9 if large else vuh
+    rates = ({"volume": 10} if vuh >= 100 else {}) | ({"local_run": 25} if local else {})
+    billed = vuh
+    for rate in rates.values():
+        billed *= 1 - rate / 100
     breakdown = {
         "protocol_vuh": number(billed),
         "browser_vuh": number(0),
         "base_total_vuh": number(vuh),
-        "reduction_rate": number(10 if large else 0),
-        "reduction_rate_breakdown": {"volume": number(10)} if large else None,
+        "reduction_rate": number(100 * (1 - billed / vuh) if rates and vuh else 0),
+        "reduction_rate_breakdown": {name: number(rate) for name, rate in rates.items()} or None,
     }
     return {"total_vuh": number(billed), "breakdown": breakdown}
 
@@ -156,12 +160,12 @@ def run_v6(store: Store, run: Run, now: int) -> Row:
 
 def started_by(run: Run) -> str | None:
     user = run.made["user_id"]
-    return None if user == _STACK_TOKEN else _EMAIL_OF[user]
+    return None if user == _STACK_TOKEN else EMAIL_OF[user]
 
 
 def stopped_by(run: Run, now: int) -> str | None:
     user = run.made["stopped_by_id"]
-    return _EMAIL_OF[user] if user and over_at(run, now) is not None else None
+    return EMAIL_OF[user] if user and over_at(run, now) is not None else None
 
 
 def page_of_run(run: Run) -> str:

@@ -161,6 +161,8 @@ def spoil(fault: Fault, reply: Reply) -> Reply:
     if fault.kind == "truncated":
         body = reply.encoded()
         return Reply(reply.status, headers=reply.headers, content=body[: len(body) // 2] or b'{"')
+    if reply.content is not None:
+        return reply  # a file has neither types nor rows
     # A copy: handlers may answer with what the store holds.
     payload = json.loads(reply.encoded() or b"null")
     spoiler = {"types": _other_type, "odd_rows": _with_odd_rows, "words": _with_new_words}[fault.kind]

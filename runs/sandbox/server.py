@@ -20,7 +20,7 @@ from .wire import Refusal, Reply, Request
 # Imported for the routes they add.
 from . import azure_metrics, azure_runs, azure_tests  # noqa: F401  isort:skip
 from . import k6_metrics, k6_v2, k6_v3, k6_v4, k6_v5, k6_v5_metrics  # noqa: F401  isort:skip
-from . import k6_v6_projects, k6_v6_runs  # noqa: F401  isort:skip
+from . import k6_v6_options, k6_v6_projects, k6_v6_runs, k6_v6_schedules, k6_v6_scripts  # noqa: F401  isort:skip
 from . import vsts_counters, vsts_details, vsts_discovery, vsts_drops, vsts_runs  # noqa: F401  isort:skip
 
 _MAX_BODY = 64 * 1024 * 1024
@@ -142,7 +142,11 @@ class _Handler(BaseHTTPRequestHandler):
         request = Request(self.command, self.path, self.headers, body, base)
         self._write(*answer(self.server.store, request))
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve
+    def __getattr__(self, name: str) -> Any:
+        """Whatever the method: the applications say which ones they know."""
+        if name.startswith("do_"):
+            return self._serve
+        raise AttributeError(name)
 
     def _body(self) -> bytes | None:
         """The request's body; None when it was refused and the connection is ended."""
@@ -164,6 +168,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.close_connection:
             lines.append("Connection: close")
         head = "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
+        if self.command == "HEAD":
+            content = b""
         if fault is None or not mischief.send(fault, self, head, content):
             self.wfile.write(head + content)
 

@@ -89,6 +89,10 @@ class Store:
         if missing:
             self._generate({key: tests[key] for key in missing}, {key: runs[key] for key in missing})
         self.v6: dict[str, Any] = self._meta("v6", None) or {"limits": {}}
+        if "schedules" not in self.v6:
+            schedules = k6_make.schedules(list(self.tests[K6].values()), clock.now())
+            self.v6 |= {"schedules": schedules, "last_schedule": schedules[-1]["id"]}
+            self.save_v6()
 
     def close(self) -> None:
         self.elsewhere.close()
@@ -149,6 +153,11 @@ class Store:
         self._db.execute(
             "INSERT OR REPLACE INTO tests (provider, id, data) VALUES (?, ?, ?)", (test.provider, test.id, data)
         )
+
+    def save_test(self, test: Test) -> None:
+        data = json.dumps({"provider": test.provider, "id": test.id, "name": test.name, "made": test.made})
+        with self._db:
+            self._db.execute("UPDATE tests SET data = ? WHERE provider = ? AND id = ?", (data, test.provider, test.id))
 
     def _put_drop(self, drop_id: str, drop_type: str, created: int, definition: Any = None) -> dict[str, Any]:
         drop = {"id": drop_id, "type": drop_type, "created": created, "run": None, "definition": definition}
