@@ -151,13 +151,10 @@ class Store:
         self.tests[test.provider][test.id] = test
         data = json.dumps({"provider": test.provider, "id": test.id, "name": test.name, "made": test.made})
         self._db.execute(
-            "INSERT OR REPLACE INTO tests (provider, id, data) VALUES (?, ?, ?)", (test.provider, test.id, data)
+            "INSERT INTO tests (provider, id, data) VALUES (?, ?, ?)"
+            " ON CONFLICT (provider, id) DO UPDATE SET data = excluded.data",
+            (test.provider, test.id, data),
         )
-
-    def save_test(self, test: Test) -> None:
-        data = json.dumps({"provider": test.provider, "id": test.id, "name": test.name, "made": test.made})
-        with self._db:
-            self._db.execute("UPDATE tests SET data = ? WHERE provider = ? AND id = ?", (data, test.provider, test.id))
 
     def _put_drop(self, drop_id: str, drop_type: str, created: int, definition: Any = None) -> dict[str, Any]:
         drop = {"id": drop_id, "type": drop_type, "created": created, "run": None, "definition": definition}
