@@ -206,8 +206,8 @@ class Azure:
         return answer.json()["value"]
 
 
-def azure_client(speed: float) -> Iterator[Azure]:
-    with Sandbox(tests=6, runs=90, speed=speed, clock=lambda: NOON, providers=("azure",)) as sandbox:
+def azure_client(speed: float, runs: int) -> Iterator[Azure]:
+    with Sandbox(tests=6, runs=runs, speed=speed, clock=lambda: NOON, providers=("azure",)) as sandbox:
         client = Azure(sandbox)
         yield client
         client.http.close()

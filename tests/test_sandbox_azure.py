@@ -1,8 +1,5 @@
 """The sandbox's Azure Load Testing: tokens and versions, lists, how a run is started, lives, is stopped and ends."""
 
-import re
-from datetime import datetime, timedelta
-
 import pytest
 import requests
 
@@ -15,13 +12,13 @@ GUID = "00000000-0000-0000-0000-000000000000"
 @pytest.fixture(scope="module")
 def azure():
     """Shared by the tests that change nothing."""
-    yield from azure_client(60)
+    yield from azure_client(60, 90)
 
 
 @pytest.fixture
 def slow():
     """A sandbox of one's own in which started runs take the time they say."""
-    yield from azure_client(1)
+    yield from azure_client(1, 40)
 
 
 # Tokens
@@ -160,15 +157,15 @@ def test_the_link_to_the_next_page_is_absolute_and_keeps_the_question(azure):
 
 def test_the_link_can_name_another_host_which_remembers_who_asked(slow):
     slow.tell("switches", azure_next_link_elsewhere=True)
-    assert slow.get("/test-runs")["nextLink"].startswith("http://127.0.0.2:")
+    assert slow.get("/test-runs", maxpagesize=9)["nextLink"].startswith("http://127.0.0.2:")
 
 
 def test_a_run_started_between_pages_neither_hides_nor_doubles_one(slow):
-    first = slow.get("/test-runs", maxpagesize=50)
+    first = slow.get("/test-runs", maxpagesize=20)
     slow.start("passed")
     answer = slow.http.get(first["nextLink"], headers={"Authorization": f"Bearer {slow.token}"}).json()
     ids = [row["testRunId"] for row in first["value"] + answer["value"]]
-    assert len(ids) == len(set(ids)) == 90
+    assert len(ids) == len(set(ids)) == 40
 
 
 def test_lists_are_narrowed_by_test_status_kind_person_note_and_time(azure):
@@ -229,7 +226,7 @@ def test_a_patch_on_a_new_id_starts_a_run_and_the_same_again_changes_nothing(slo
     row = first.json()
     assert (row["testRunId"], row["testId"], row["status"]) == ("mine_1-a", test, "ACCEPTED")
     assert (row["displayName"], row["description"]) == ("Größe", "by hand")
-    assert len(slow.truth()) == 91
+    assert len(slow.truth()) == 41
 
 
 def test_a_patch_on_a_run_that_is_there_only_edits_its_words(slow):
@@ -339,7 +336,7 @@ def test_a_finished_run_can_be_deleted_a_live_one_cannot(slow):
     assert slow.call("DELETE", f"/test-runs/{run}").status_code == 204
     assert slow.call("GET", f"/test-runs/{run}").status_code == 404
     assert slow.call("DELETE", f"/test-runs/{live}").status_code == 409
-    assert len(slow.truth()) == 89
+    assert len(slow.truth()) == 39
 
 
 def test_what_a_run_says_went_wrong_can_change_after_its_end(slow):
@@ -363,52 +360,3 @@ def test_every_outcome_ends_as_it_says(slow):
         judged, breaks = plan.status == "DONE" and plan.criteria, plan.trouble in ("errors", "slow", "both")
         assert run["testResult"] == (("FAILED" if breaks else "PASSED") if judged else "NOT_APPLICABLE")
         assert bool(run["breached"]) == (judged and breaks)
-
-
-# What a run shows
-
-
-def test_the_duration_counts_the_milliseconds_from_its_start_to_its_end(azure):
-    for run in azure.listed(status="DONE"):
-        start, end = (datetime.fromisoformat(run[name]) for name in ("startDateTime", "endDateTime"))
-        assert run["duration"] == (end - start) / timedelta(milliseconds=1)
-    fractions = {len(run["createdDateTime"].partition(".")[2]) for run in azure.listed()}
-    assert 8 in fractions  # seven digits and the Z
-
-
-def test_statistics_add_up_and_decide_the_criteria(azure):
-    for found in (azure.one(status="DONE", breached=count) for count in (0, 1, 2)):
-        run = azure.get(f"/test-runs/{found['external_id']}")
-        rows = dict(run["testRunStatistics"])
-        total = rows.pop("Total")
-        assert total["sampleCount"] == sum(row["sampleCount"] for row in rows.values()) == found["requests"]
-        assert total["errorCount"] == sum(row["errorCount"] for row in rows.values()) == sum(found["errors"].values())
-        assert total["minResTime"] < total["medianResTime"] < total["pct1ResTime"] < total["pct3ResTime"]
-        for rule in run.get("passFailCriteria", {"passFailMetrics": {}})["passFailMetrics"].values():
-            over = rule["actualValue"] > rule["value"]
-            assert rule["result"] == ("failed" if over == (rule["condition"] == ">") else "passed")
-
-
-def test_lists_are_heavy_with_links_and_variables_and_every_secret_in_them_is_planted(azure):
-    row = next(row for row in azure.get("/test-runs", status="DONE")["value"] if "virtualUsers" in row)
-    found = {*re.findall(r"sig=([\w%.-]+)", str(row)), *row["environmentVariables"].values()}
-    planted = {row["secret"] for row in azure.http.get(f"{azure.sandbox.url}/__sandbox__/planted").json()}
-    quoted = {requests.utils.quote(secret, safe="") for secret in planted}
-    assert found - {"https://shop.example"} <= planted | quoted
-    assert len(found) == 7 + 3  # links to three inputs, three outputs and the container; variables
-    assert {azure.token, azure.given["credentials"]["client_secret"]} <= planted
-
-
-def test_a_link_opens_its_file_without_a_token_until_it_expires(slow):
-    run = slow.one(status="DONE", results_ready=True)["external_id"]
-    outputs = slow.get(f"/test-runs/{run}")["testArtifacts"]["outputArtifacts"]
-    links = [outputs[name]["url"] for name in ("resultFileInfo", "logsFileInfo", "reportFileInfo")]
-    assert [requests.get(link, timeout=5).content[:2] for link in links] == [b"PK"] * 3
-    assert requests.get(links[0].partition("&sig=")[0], timeout=5).status_code == 403
-    slow.sandbox.advance(3601)
-    assert requests.get(links[0], timeout=5).status_code == 403
-    slow.token = slow.login().json()["access_token"]
-    fresh = slow.get(f"/test-runs/{run}/files/csv.zip")
-    assert fresh["fileName"] == "csv.zip"
-    assert requests.get(fresh["url"], timeout=5).status_code == 200
-    assert slow.call("GET", f"/test-runs/{run}/files/nothing.zip").status_code == 404

@@ -33,9 +33,9 @@ def _file(
     file = made["script"] if what == "script" else _NAMES.get(what, owner)
     url, ends = _link(store, owner, what, file, base_url, lasts)
     row = {"url": url, "fileName": file, "fileType": kind, "expireDateTime": ends}
-    if what == "script":
-        row["validationStatus"] = "VALIDATION_SUCCESS"
-        if made.get("outcome") == "invalid_script":
+    if what in _INPUTS:
+        row["validationStatus"] = "VALIDATION_SUCCESS" if what == "script" else "VALIDATION_NOT_REQUIRED"
+        if what == "script" and made.get("outcome") == "invalid_script":
             row |= {"validationStatus": "VALIDATION_FAILURE", "validationFailureDetails": "line 118: not closed"}
     return row
 

@@ -28,7 +28,7 @@ def row(store: Store, run: Run, now: int) -> dict[str, Any]:
         "status": run.step_at(now)[1],
         "testResult": verdict(rules),
         "results_ready": ready,
-        "criteria": len(made["criteria"]),
+        "criteria": len(rules),
         "breached": sum(rule["result"] == "failed" for rule in rules.values()),
         "stopped_by": made["stopped_by"],
         "created": iso(run.created),
