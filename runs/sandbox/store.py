@@ -91,7 +91,7 @@ class Store:
         self.v6: dict[str, Any] = self._meta("v6", None) or {"limits": {}}
         if "schedules" not in self.v6:
             schedules = k6_make.schedules(list(self.tests[K6].values()), clock.now())
-            self.v6 |= {"schedules": schedules, "last_schedule": schedules[-1]["id"]}
+            self.v6 |= {"schedules": schedules, "last_schedule": max((row["id"] for row in schedules), default=700)}
             self.save_v6()
 
     def close(self) -> None:
