@@ -19,7 +19,7 @@ from runs.services.base import Refused
 
 LONGEST_ADDRESS = 300
 PLACEHOLDER = re.compile(r"your-[a-z]+")  # what a service's default address leaves to be filled in
-TAKEN_BY_PAGES = ("new",)  # /accounts/new/ is a page of its own
+TAKEN_BY_PAGES = ("new", "import")  # /accounts/new/ is a page of its own
 
 
 class AccountProblem(ValueError):
@@ -84,25 +84,45 @@ def create_account(
     """A new account, due for its first sync. AccountProblem when something is wrong or the name is taken."""
     if provider not in SERVICES:
         raise AccountProblem("provider", f"There is no provider “{provider}”. There are: {', '.join(SERVICES)}.")
+    account = Account(
+        provider=provider, name=_checked_name(name), base_url=checked_base_url(provider, base_url),
+        read_only=read_only, sync_interval_s=sync_interval_s, max_running=max_running,
+    )  # fmt: skip
+    _seal(account, checked_credentials(provider, credentials), by)
+    with transaction.atomic():
+        _insert(account)
+        SyncState.objects.create(account=account, due_at=timezone.now())
+    return account
+
+
+def create_archive(*, provider: str, name: str, base_url: str = "") -> Account:
+    """An account whose runs come from a file: without credentials, never synced. `base_url` is kept and never called.
+
+    AccountProblem when the name is none or is taken.
+    """
+    account = Account(provider=provider, name=_checked_name(name), base_url=base_url[:LONGEST_ADDRESS], archive=True)
+    _insert(account)
+    return account
+
+
+def _checked_name(name: str) -> str:
     name = name.strip()
     if not name or len(name) > 100 or not name.isprintable():
         raise AccountProblem("name", "Give it a name of at most 100 characters.")
-    account = Account(
-        provider=provider, name=name, base_url=checked_base_url(provider, base_url), read_only=read_only,
-        sync_interval_s=sync_interval_s, max_running=max_running,
-    )  # fmt: skip
-    if slugify(name) in TAKEN_BY_PAGES:
-        account.slug = free_slug(f"{name} account", Account.objects.all())
-    _seal(account, checked_credentials(provider, credentials), by)
+    return name
+
+
+def _insert(account: Account) -> None:
+    if slugify(account.name) in TAKEN_BY_PAGES:
+        account.slug = free_slug(f"{account.name} account", Account.objects.all())
+    taken = AccountProblem("name", f"There is an account “{account.name}” already.")
     try:
         with transaction.atomic():
-            if Account.objects.filter(name__iexact=name).exists():
-                raise AccountProblem("name", f"There is an account “{name}” already.")
+            if Account.objects.filter(name__iexact=account.name).exists():
+                raise taken
             account.save()
-            SyncState.objects.create(account=account, due_at=timezone.now())
     except IntegrityError:
-        raise AccountProblem("name", f"There is an account “{name}” already.") from None
-    return account
+        raise taken from None
 
 
 def set_credentials(account: Account, credentials: Mapping[str, str], by: str) -> None:

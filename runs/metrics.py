@@ -55,7 +55,7 @@ def _families(now: datetime) -> Iterator[Metric]:
     slugs = {account.pk: account.slug for account in accounts}
     yield from _engine(accounts, now)
     yield from _syncs([account for account in accounts if account.enabled and not account.archive], now)
-    yield from _runs(slugs)
+    yield from _runs(slugs, {account.pk for account in accounts if account.archive})
     yield from _intents(slugs, now)
     yield _calls(slugs)
 
@@ -70,7 +70,8 @@ def _engine(accounts: list[Account], now: datetime) -> Iterator[Metric]:
     longest = (now - min(waiting)).total_seconds() if waiting else 0
     yield _gauge("sync_due_seconds", "How long the account that waits longest has been due.", longest)
     rows = [((account.slug,), account.enabled and not account.archive) for account in accounts]
-    yield _gauges("account_enabled", "1 for an account that is to be synced, 0 for a disabled one.", ("account",), rows)
+    text = "1 for an account that is to be synced, 0 for a disabled one and for an archive."
+    yield _gauges("account_enabled", text, ("account",), rows)
 
 
 def _syncs(accounts: list[Account], now: datetime) -> Iterator[Metric]:
@@ -103,7 +104,7 @@ def _syncs(accounts: list[Account], now: datetime) -> Iterator[Metric]:
         yield _gauges(name, text, ("account",), rows)
 
 
-def _runs(slugs: dict[int, str]) -> Iterator[Metric]:
+def _runs(slugs: dict[int, str], archives: set[int]) -> Iterator[Metric]:
     watched = Run.objects.filter(status__in=(*LIVE, RunStatus.UNKNOWN))
     found = list(watched.values_list("account_id", "status").annotate(Count("pk"), Count("gone_at")))
     live = [((slugs.get(pk, ""), status), n - gone) for pk, status, n, gone in found if status in LIVE and n > gone]
@@ -112,7 +113,7 @@ def _runs(slugs: dict[int, str]) -> Iterator[Metric]:
     rows = [((slug,), unknown.get(pk, 0)) for pk, slug in slugs.items()]
     yield _gauges("runs_unknown_status", "Runs whose status Plimsoll does not know.", ("account",), rows)
     left = dict(Run.objects.without_details().order_by().values_list("account_id").annotate(Count("pk")))
-    rows = [((slug,), left.get(pk, 0)) for pk, slug in slugs.items()]
+    rows = [((slug,), 0 if pk in archives else left.get(pk, 0)) for pk, slug in slugs.items()]
     yield _gauges("details_left_runs", "Ended runs whose details are still to be read.", ("account",), rows)
 
 

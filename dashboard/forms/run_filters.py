@@ -215,6 +215,11 @@ class RunFilterForm(forms.Form):
             seen=self.seen if cleaned["unseen"] else None,
         )
 
+    def problems_of_choice(self) -> list[str]:
+        """Why it chooses no runs, also where it says more than that: an order, a page."""
+        others = [f"{key} does not choose runs." for key in self.data if key in self.fields and key not in FILTER_KEYS]
+        return others or self.sentences()
+
     def sentences(self) -> list[str]:
         """Every complaint as "Status: There is no …", for places without fields."""
         return [

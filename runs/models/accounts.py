@@ -12,6 +12,7 @@ from runs.fields import Sealed, SealedField, origin_of, seal
 
 class AccountQuerySet(models.QuerySet):
     def syncable(self) -> "AccountQuerySet":
+        """Those of which more can be asked: switched on, and no archives."""
         return self.filter(enabled=True, archive=False)
 
 

@@ -38,6 +38,7 @@ __all__ = [
     "RemoteThreshold",
     "RunPage",
     "RunService",
+    "SavedRun",
     "ServiceError",
     "StartWish",
     "Unauthorized",
@@ -280,6 +281,16 @@ class StartWish:
 
 
 @dataclass(frozen=True, slots=True)
+class SavedRun:
+    """A run out of saved answers. `details` None: no answer about what hangs below it was among them; `missing`: those
+    that were not, in a word each."""
+
+    run: RemoteRun
+    details: RemoteDetails | None = None
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Person:
     external_id: str
     name: str
@@ -316,6 +327,8 @@ class RunService(ABC):
     # False: it knows no run but its last one, so that a live run it does not know any more has ended.
     keeps_history: ClassVar[bool] = True
     overlap_s: ClassVar[int] = 15 * 60  # how far behind the cursor an incremental pass looks again
+    # What its API printed can be imported when somebody saved it: `saved_runs`.
+    reads_saved: ClassVar[bool] = False
 
     def __init__(self, base_url: str, credentials: Mapping[str, str], **options: Any):
         """`options` go to `http.Http` (hosts, deadline) or are page sizes; tests cross caps with few runs by these."""
@@ -367,6 +380,15 @@ class RunService(ABC):
 
     @abstractmethod
     def get_details(self, run: RemoteRun) -> RemoteDetails: ...
+
+    @classmethod
+    def saved_runs(cls, documents: Mapping[str, Any], secrets: Sequence[str] = ()) -> Iterator[SavedRun | BadRow]:
+        """Every run in saved answers of the API, once, with what there is of it; documents that are none are BadRows.
+
+        `documents` gives the JSON value of a file by its name, read anew each time; UnexpectedAnswer where it is none.
+        `secrets` are taken out of what is kept. Called only where `reads_saved`.
+        """
+        raise NotImplementedError
 
     # Each of these belongs to a capability, and is called only where the service declares it.
 

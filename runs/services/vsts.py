@@ -1,17 +1,17 @@
 """VSTS Cloud Load Test ("Load test runs", VSTS REST API reference): one account's runs, read and controlled.
 
 Which endpoint is called how: vsts_api.py. What an answer means in our words: vsts_payloads.py (runs), vsts_errors.py,
-vsts_counters.py. How a list without paging is walked: vsts_history.py.
+vsts_counters.py. What is asked for below a run: vsts_details.py. How a list without paging is walked: vsts_history.py.
+What somebody saved of the answers, now that the service is gone: vsts_saved.py.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from runs.choices import ENDED, RunResult, RunStatus
+from runs.choices import ENDED
 
 from .addresses import AddressRefused
 from .answers import clean_text, clock_behind
@@ -22,36 +22,25 @@ from .base import (
     Field,
     NotFound,
     Person,
-    Refused,
     RemoteDetails,
     RemoteError,
     RemoteRun,
     RemoteTest,
     RunPage,
     RunService,
+    SavedRun,
     ServiceError,
     StartWish,
     Unauthorized,
     Unavailable,
-    UnexpectedAnswer,
 )
-from .redact import redact_text
 from .rows import mapping_of
 from .vsts_api import HOSTS, START_FIELDS, VstsApi
-from .vsts_counters import (
-    GROUPS,
-    Instance,
-    charted,
-    counter_metrics,
-    read_instances,
-    read_samples,
-    read_series,
-    run_metric,
-    summary_metrics,
-)
-from .vsts_errors import ResultsRow, is_failure, read_errors, read_messages, read_thresholds
+from .vsts_details import BelowRun, or_none
+from .vsts_errors import read_errors
 from .vsts_history import AHEAD, BEGINNING, History
 from .vsts_payloads import LABEL, is_jmeter, read_run, rows_of, unexpected
+from .vsts_saved import SavedAnswers
 
 MOST_RUNS = 1000  # the largest `top`
 
@@ -78,6 +67,7 @@ class VstsService(RunService):
     start_steps = ("create", "queue")
     starts_new_tests = True
     hands_token_back = True
+    reads_saved = True
 
     def __init__(
         self,
@@ -95,6 +85,7 @@ class VstsService(RunService):
         self._secrets = (token,)
         self._now = now
         self.api = VstsApi(self.base_url, token, extra_hosts=tuple(extra_hosts), **options)
+        self._below = BelowRun(self.api, self._secrets)
         self._page_size = min(page_size, MOST_RUNS)
         self._history = History(self.api, top=self._page_size, now=now, secrets=self._secrets, behind=self.clock_behind)
 
@@ -187,6 +178,10 @@ class VstsService(RunService):
         read = [read_run(item, self._secrets) for item in rows_of(answer, "runs")]
         return [run for run in read if isinstance(run, RemoteRun)]
 
+    @classmethod
+    def saved_runs(cls, documents: Mapping[str, Any], secrets: Sequence[str] = ()) -> Iterator[SavedRun | BadRow]:
+        return SavedAnswers(documents, secrets).runs()
+
     def _run(self, data: Any, *, maybe_done: bool = False) -> RemoteRun:
         run = read_run(data, self._secrets)
         if isinstance(run, BadRow):
@@ -196,35 +191,7 @@ class VstsService(RunService):
     # -- below a run ---------------------------------------------------------------------------------------------------
 
     def get_details(self, run: RemoteRun) -> RemoteDetails:
-        """Two calls for a run without load, six for an ended one, four for a live one. What is missing stays empty."""
-        told = _or_none(self.api.errors, run.external_id)
-        errors = read_errors(told, self._secrets) if told is not None else []
-        messages = _or_none(self.api.messages, run.external_id)
-        details = RemoteDetails(
-            result=_verdict(run, errors) if told is not None else None,
-            errors=errors,
-            messages=read_messages(messages, self._secrets) if messages is not None else (),
-            thresholds=read_thresholds(errors),
-        )
-        return self._with_numbers(run, details) if run.load_started_at else details
-
-    def _with_numbers(self, run: RemoteRun, details: RemoteDetails) -> RemoteDetails:
-        results, summary = ResultsRow(), None
-        if run.status in ENDED:
-            results = self._results(run.external_id) or results
-            summary = self._summary(run.external_id)
-        instances = self._instances(run.external_id, results.group_names() or GROUPS)
-        charts = charted(instances)
-        return replace(
-            details,
-            # Addresses of requests are among their names, with whatever stands in their queries.
-            metrics=[
-                replace(metric, name=redact_text(metric.name, self._secrets))
-                for metric in (*run_metric(summary, charts), *summary_metrics(summary), *counter_metrics(instances))
-            ],
-            series=self._series(run, charts),
-            has_archive=bool(results.resultsUrl) or (run.status in ENDED and is_jmeter(run)),
-        )
+        return self._below.get_details(run)
 
     def get_errors(
         self, external_id: str, *, type: str = "", subtype: str = "", detailed: bool = True
@@ -232,33 +199,6 @@ class VstsService(RunService):
         """The errors of a run, or those of one type, or of one type and subtype; counts only without `detailed`."""
         told = self.api.errors(external_id, type=type, subtype=subtype, detailed=detailed)
         return read_errors(told, self._secrets)
-
-    def _results(self, external_id: str) -> ResultsRow | None:
-        data = _or_none(self.api.results, external_id)
-        if data is not None and not isinstance(data, Mapping):
-            raise unexpected("results")
-        return ResultsRow.model_validate(data) if data is not None else None
-
-    def _summary(self, external_id: str) -> Any:
-        """The result summary, where the server has it: it is in no manual, so any refusal of it is no fault."""
-        try:
-            return self.api.result_summary(external_id)
-        except (NotFound, Refused, UnexpectedAnswer):
-            return None
-
-    def _instances(self, external_id: str, groups: Sequence[str]) -> list[Instance]:
-        data = _or_none(self.api.counter_instances, external_id, groups)
-        return read_instances(data) if data is not None else []
-
-    def _series(self, run: RemoteRun, charts: Mapping[str, Instance]) -> list[Any]:
-        if not charts:
-            return []
-        ids = [row.counterInstanceId for row in charts.values()]
-        try:
-            samples = read_samples(lambda wanted: self.api.counter_samples(run.external_id, wanted), ids)
-        except NotFound:
-            return []
-        return read_series(charts, samples, run.load_started_at)
 
     # -- control -------------------------------------------------------------------------------------------------------
 
@@ -279,7 +219,7 @@ class VstsService(RunService):
         `LoadTest.ltrar.zip` is no zip but gzip, and its name here says so: unpacked, it is an .ltrar that Visual Studio
         Enterprise imports. JMeter's `ResultsArchive.zip` is a real one.
         """
-        results = self._results(external_id)
+        results = self._below.results(external_id)
         url = results.resultsUrl if results and results.resultsUrl else self._jmeter_archive(external_id)
         if not url:
             raise NotFound(
@@ -294,28 +234,13 @@ class VstsService(RunService):
 
     def _jmeter_archive(self, external_id: str) -> str:
         """Where a JMeter run's archive lies: in a container named like its drop's, opened by the drop's key; or ""."""
-        data = _or_none(self.api.run, external_id)
+        data = or_none(self.api.run, external_id)
         run = self._run(data) if data is not None else None
         if run is None or not is_jmeter(run) or run.status not in ENDED:
             return ""
         drop_id = run.start_values["test_drop_id"]
-        access = mapping_of(mapping_of(_or_none(self.api.test_drop, drop_id)).get("accessData"))
+        access = mapping_of(mapping_of(or_none(self.api.test_drop, drop_id)).get("accessData"))
         container, key = (clean_text(access.get(member)) for member in ("dropContainerUrl", "sasKey"))
         if not drop_id or drop_id not in container or not key.startswith("?"):
             return ""
         return f"{container.replace(drop_id, external_id)}/TestResult/ResultsArchive.zip{key}"
-
-
-def _or_none(call: Callable[..., Any], *args: Any) -> Any:
-    """A part of a run; None when the service has no such part (any more)."""
-    try:
-        return call(*args)
-    except NotFound:
-        return None
-
-
-def _verdict(run: RemoteRun, errors: Sequence[RemoteError]) -> RunResult | None:
-    """Only a finished run passes or fails: it fails by a critical threshold message among its errors."""
-    if run.status != RunStatus.FINISHED:
-        return None
-    return RunResult.FAILED if any(map(is_failure, errors)) else RunResult.PASSED

@@ -79,8 +79,11 @@ def is_due(now: datetime, prefix: str = "") -> Q:
 def claim(account: Account, owner: str, now: datetime, *, only_if_due: bool = False) -> Lease | None:
     """Take the account's lease if it is free or expired; None when another worker holds it, or it is not due.
 
-    Not `only_if_due`: fresh runs are read whenever they are due, and whatever a provider asked us to wait.
+    Not `only_if_due`: fresh runs are read whenever they are due, and whatever a provider asked us to wait. Nobody holds
+    an archive: there is nothing to ask.
     """
+    if account.archive:
+        return None
     SyncState.objects.get_or_create(account=account)
     wrong = Q(queued_at__gt=now + CLOCK_WRONG)
     free = SyncState.objects.filter(Q(lease_until=None) | Q(lease_until__lt=now) | wrong, account=account)

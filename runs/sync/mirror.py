@@ -103,7 +103,12 @@ def save_runs(
 
 
 def _is_overtaken(remote: RemoteRun, run: Run, asked_at: datetime) -> bool:
-    return run.synced_at > asked_at and _PROGRESS[remote.status] < _PROGRESS[RunStatus(run.status)]
+    return run.synced_at > asked_at and progress_of(remote.status) < progress_of(run.status)
+
+
+def progress_of(status: str) -> int:
+    """How far in its life a run of this status is: higher is later."""
+    return _PROGRESS[RunStatus(status)]
 
 
 def _counted_as(run: Run | None) -> tuple | None:

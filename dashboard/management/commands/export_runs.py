@@ -6,7 +6,7 @@ from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError
 
-from dashboard.forms.run_filters import FILTER_KEYS, RunFilterForm
+from dashboard.forms.run_filters import RunFilterForm
 from runs.export import FORMATS, exported
 from runs.listing import runs_matching
 
@@ -25,10 +25,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: object, output: Path | None, **options: str) -> None:
         form = RunFilterForm.of(options["filter"].removeprefix("?"))
-        others = (key for key in form.data if key in form.fields and key not in FILTER_KEYS)
-        problems = [f"{key} does not choose runs." for key in others]
-        if problems or not form.is_valid():
-            raise CommandError("\n".join(problems or form.sentences()), returncode=WRONG_USE)
+        if problems := form.problems_of_choice():
+            raise CommandError("\n".join(problems), returncode=WRONG_USE)
         pieces = exported(runs_matching(form.filters()), options["format"])
         if output is None:
             self.print(pieces)
