@@ -19,7 +19,7 @@ class End:
     polls: bool = False
 
 
-CHECKING = "No answer came; Plimsoll is checking with {provider}, and nothing is sent again."
+CHECKING = "No answer came; Plimsoll is checking with {provider}, and nothing is sent that could start a second run."
 NOT_QUEUED = "{provider} holds the run, but it does not begin until it is queued."
 WHICH = "The runs that fit may be somebody else's. Nothing is sent again."
 

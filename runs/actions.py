@@ -1,7 +1,7 @@
 """A person's wish -> the provider: the intent is stored first, sent once, and ends in one of three honest ways.
 
 Done; refused, with the provider's reason; or no answer: then it may or may not have happened, the sync looks for it
-(runs/sync/settle.py), and nothing is ever sent a second time.
+(runs/sync/settle.py), and nothing is ever sent that could make a second run.
 """
 
 import logging
@@ -28,8 +28,8 @@ from runs.sync.settle import settle
 log = logging.getLogger(__name__)
 
 NO_ANSWER = (
-    "It may or may not have started. No answer came; Plimsoll is checking with {provider}, and nothing is sent again. "
-    "({reason})"
+    "It may or may not have started. No answer came; Plimsoll is checking with {provider}, and nothing is sent that "
+    "could start a second run. ({reason})"
 )
 USED = "This form was already used for something else. Open it again."
 LONGEST_NAME = 150  # in every column that says who did something

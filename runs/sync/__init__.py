@@ -6,6 +6,7 @@ settle.py    starts and stops whose end is not known yet
 schedule.py  when an account is due again
 forgotten.py  runs of which their provider knows nothing any more
 lost_starts.py  which run a start without an answer made
+start_again.py  starts that may be sent again, under the same key
 wishes.py    what a start asks of the provider
 """
 

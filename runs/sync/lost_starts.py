@@ -62,6 +62,20 @@ def _doubt(intent: ControlIntent, service: RunService, us: Person | None, runs: 
     return ""
 
 
+def may_be_sent_again(intent: ControlIntent, service: RunService, now: datetime) -> bool:
+    """Whether the provider still takes the press's token for the same start. Reckoned from before it was first sent;
+    never where a clock was wrong."""
+    waited = now - intent.created_at
+    return timedelta(0) <= waited < timedelta(seconds=service.start_again_s)
+
+
+def may_still_be_made(intent: ControlIntent, service: RunService, pass_began: datetime) -> bool:
+    """Whether a pass that began then may have missed a run which the start made when it was sent again."""
+    if intent.step != service.start_steps[0]:
+        return False
+    return may_be_sent_again(intent, service, pass_began - LIST_LAG)
+
+
 def fits(run: Run, intent: ControlIntent, ahead: timedelta) -> bool:
     """Whether the run was made, by the provider's clock, when the press was under way."""
     sent = intent.sent_at + ahead

@@ -41,6 +41,7 @@ from .lease import CLOCK_WRONG, Lease, LeaseLost, claim
 from .mirror import save_runs, save_tests
 from .schedule import after_failure, interval_of
 from .settle import settle_intents
+from .start_again import send_again
 
 log = logging.getLogger(__name__)
 
@@ -208,6 +209,7 @@ class _Turn:
         self.fresh_is_read = True
         self.state.refresh_from_db()
         # An unfinished pass may have read its first pages before an intent was sent.
+        send_again(self.account, service, now, lambda: self.lease.write(phase="intents"))
         settle_intents(self.account, service, min(began, pass_began), now)
 
     def _place_of_fresh(self, service: RunService, full: bool, began: datetime) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from runs.services.base import Person as RemotePerson
 from runs.services.base import RunService, ServiceError
 
 from .lease import CLOCK_WRONG
-from .lost_starts import LIST_LAG, Finding, clock_ahead, fits, look_for, rivals_of
+from .lost_starts import LIST_LAG, Finding, clock_ahead, fits, look_for, may_still_be_made, rivals_of
 from .mirror import hold
 from .named_starts import ask_for_named
 
@@ -153,8 +153,10 @@ def _settle_lost_start(
     intent: ControlIntent, service: RunService, us: RemotePerson | None, pass_began: datetime, now: datetime
 ) -> None:
     found = look_for(intent, service, us, now)
-    if pass_began < intent.sent_at + LIST_LAG:
-        # Not yet: the list may show a second one in a moment.
+    if pass_began < intent.sent_at + LIST_LAG or (
+        not found.is_certain and may_still_be_made(intent, service, pass_began)
+    ):
+        # Not yet: the list may show a second one in a moment, or the start be sent again.
         _name(intent, found)
     elif found.is_certain:
         _found(intent, service, found.runs[0], f"It was started: {FOUND}", now)

@@ -145,7 +145,7 @@ def test_a_start_whose_answer_is_lost_is_not_sent_again_and_found_by_the_next_sy
     press_start(start_dialog(operator, test))
     expect(operator).to_have_url(re.compile("/intents/"))
     expect(operator.get_by_role("heading", name="It may or may not have started")).to_be_visible()
-    expect(operator.locator("#intent")).to_contain_text("nothing is sent again")
+    expect(operator.locator("#intent")).to_contain_text("nothing is sent that could start a second run")
     operator.reload()
     assert len(world.sent("POST", path)) == 1
     world.sync(K6)
