@@ -360,3 +360,9 @@ def test_every_outcome_ends_as_it_says(slow):
         judged, breaks = plan.status == "DONE" and plan.criteria, plan.trouble in ("errors", "slow", "both")
         assert run["testResult"] == (("FAILED" if breaks else "PASSED") if judged else "NOT_APPLICABLE")
         assert bool(run["breached"]) == (judged and breaks)
+
+
+def test_only_the_providers_with_a_history_here_have_credentials(azure):
+    answer = azure.http.get(f"{azure.sandbox.url}/__sandbox__/credentials").json()
+    assert list(answer) == ["azure"]
+    assert answer["azure"]["login_url"] == answer["azure"]["base_url"] == azure.sandbox.url
