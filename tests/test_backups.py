@@ -14,7 +14,7 @@ from dashboard import backups
 from dashboard.backups import BackupProblem, restore_backup
 from tests.machine import Machine
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("backups")]  # one machine for all
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,17 @@ import pytest
 from dashboard.processes import answers
 from tests.processes import an_unused_port, manage_py, read_until, using
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("run")]  # one data directory for all
 
 
-def test_it_answers_says_how_to_sign_in_and_ends_without_a_trace(tmp_path):
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return tmp_path_factory.mktemp("data")
+
+
+def test_it_answers_says_how_to_sign_in_and_ends_without_a_trace(data):
     port = an_unused_port()
-    with manage_py("run", "--port", str(port), DATA_DIR=str(tmp_path)) as process:
+    with manage_py("run", "--port", str(port), DATA_DIR=str(data)) as process:
         try:
             said = read_until(process, "Make the first admin: .venv/bin/python manage.py create_admin")
             assert f"http://127.0.0.1:{port}/" in said
@@ -26,15 +31,15 @@ def test_it_answers_says_how_to_sign_in_and_ends_without_a_trace(tmp_path):
     assert process.returncode == 0
     assert "Plimsoll has ended." in rest
     assert "Traceback" not in said + rest
-    assert using(str(tmp_path)) == {}
+    assert using(str(data)) == {}
 
 
-def test_a_worker_that_dies_ends_the_web_server_too_and_says_so(tmp_path):
+def test_a_worker_that_dies_ends_the_web_server_too_and_says_so(data):
     port = an_unused_port()
-    with manage_py("run", "--port", str(port), DATA_DIR=str(tmp_path)) as process:
+    with manage_py("run", "--port", str(port), DATA_DIR=str(data)) as process:
         try:
             read_until(process, "create_admin")
-            [worker] = [pid for pid, line in using(str(tmp_path)).items() if line.endswith("manage.py worker")]
+            [worker] = [pid for pid, line in using(str(data)).items() if line.endswith("manage.py worker")]
             os.kill(worker, signal.SIGKILL)
             rest = process.stdout.read()
         finally:
@@ -44,9 +49,9 @@ def test_a_worker_that_dies_ends_the_web_server_too_and_says_so(tmp_path):
     assert not answers("127.0.0.1", port, "/")
 
 
-def test_with_https_on_it_says_what_that_needs(tmp_path):
+def test_with_https_on_it_says_what_that_needs(data):
     port = an_unused_port()
-    with manage_py("run", "--port", str(port), DATA_DIR=str(tmp_path), HTTPS="on") as process:
+    with manage_py("run", "--port", str(port), DATA_DIR=str(data), HTTPS="on") as process:
         try:
             said = read_until(process, "create_admin")
         finally:
@@ -55,12 +60,12 @@ def test_with_https_on_it_says_what_that_needs(tmp_path):
     assert "HTTPS=off make run" in said
 
 
-def test_a_taken_port_is_told_in_a_sentence(tmp_path):
+def test_a_taken_port_is_told_in_a_sentence(data):
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         port = listener.getsockname()[1]
-        with manage_py("run", "--port", str(port), DATA_DIR=str(tmp_path)) as process:
+        with manage_py("run", "--port", str(port), DATA_DIR=str(data)) as process:
             said = process.communicate(timeout=30)[0]
     assert process.returncode == 1
     assert f"Port {port} on 127.0.0.1 is not free" in said
