@@ -141,7 +141,8 @@ def resume_sync(account: Account, *, moved: bool = False) -> None:
     SyncState.objects.get_or_create(account=account)
     if moved:
         _give_up_intents(account)
-    afresh = {"cursor": None, "resume": {}, "history": {}, "history_at": None} if moved else {}
+    unread = {"cursor": None, "resume": {}, "history": {}, "history_at": None, "facts": [], "facts_at": None}
+    afresh = unread if moved else {}
     SyncState.objects.filter(account=account).update(
         due_at=timezone.now(), not_before=None, paused=False, failures=0,
         # A pass under way still has the old address and credentials: what it finds must not be written any more.

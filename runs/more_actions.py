@@ -69,7 +69,7 @@ def switch_schedule(*, user: User, schedule: Schedule, active: bool) -> None:
     _ask(account, lambda service: service.set_schedule(schedule.external_id, active))
     Schedule.objects.filter(pk=schedule.pk).update(active=active)
     log.info("Schedule %s was switched %s.", schedule.pk, "on" if active else "off")
-    request_sync(account)  # its next run is known to the provider alone
+    request_sync(account, everything=True)  # its next run is known to the provider alone
 
 
 def estimate_start(

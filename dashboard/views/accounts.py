@@ -165,7 +165,7 @@ def account_sync(request: HttpRequest, slug: str) -> HttpResponse:
     elif state and state.paused:
         messages.warning(request, f"{account.name} waits for new credentials, so it is not synced. Enter them first.")
     else:
-        request_sync(account)
+        request_sync(account, everything=True)
         held = bool(state and state.not_before and state.not_before > timezone.now())
         when = "as soon as the provider's pause is over" if held else "now"
         messages.success(request, f"{account.name} is synced {when}.")

@@ -4,6 +4,7 @@ passes.py    the turn itself            lease.py     who may write, and until wh
 mirror.py    records -> rows            details.py   what hangs below a run
 settle.py    starts and stops whose end is not known yet
 schedule.py  when an account is due again
+catalogue.py  schedules, limits and the like
 forgotten.py  runs of which their provider knows nothing any more
 lost_starts.py  which run a start without an answer made
 start_again.py  starts that may be sent again, under the same key

@@ -35,6 +35,7 @@ from runs.services.base import (
 )
 from runs.services.failures import Garbled, Passing
 
+from .catalogue import is_due, read_catalogue
 from .details import read_details
 from .forgotten import let_go
 from .lease import CLOCK_WRONG, Lease, LeaseLost, claim
@@ -79,11 +80,13 @@ class PassReport:
     busy: bool = False
 
 
-def request_sync(account: Account) -> None:
-    """Make the account due now; a running pass is followed by another."""
+def request_sync(account: Account, *, everything: bool = False) -> None:
+    """Make the account due now; a running pass is followed by another. `everything`: schedules and facts as well."""
     SyncState.objects.get_or_create(account=account)
     now = timezone.now()  # by a clock that may be ahead of the workers': it must not put the sync off
-    SyncState.objects.filter(account=account).update(due_at=Coalesce(Least(F("due_at"), now), now))
+    SyncState.objects.filter(account=account).update(
+        due_at=Coalesce(Least(F("due_at"), now), now), **({"facts_at": None} if everything else {})
+    )
 
 
 def sync_account(
@@ -165,6 +168,7 @@ class _Turn:
         if self.lease.fresh_due or full:
             self._read_fresh(service, full, began)
             self._read_live_details(service)
+            self._read_catalogue(service, full)
         more_history = self._read_history(service)
         more_details = self._read_details(service)
         self.lease.release(
@@ -258,6 +262,12 @@ class _Turn:
             save_runs(self.account, page.runs, timezone.now(), asked_at)
             self.lease.write(phase=phase, progress=self._words(), **{column: place})
         self.got_somewhere = True
+
+    def _read_catalogue(self, service: RunService, full: bool) -> None:
+        now = timezone.now()
+        if is_due(service, None if full else self.state.facts_at, now):
+            read_catalogue(self.account, service, now, lambda **columns: self.lease.write(phase="facts", **columns))
+            self._step("facts")
 
     def _read_history(self, service: RunService) -> bool:
         """Go on reading the past; True when some is left for the next turn."""
