@@ -144,7 +144,7 @@ def test_days_begin_at_midnight_of_the_viewer(runs):
         ("status=foo", "Status: There is no “foo”"),
         ("status=!foo", "Status: There is no “foo”"),
         ("result=green", "Result: There is no “green”"),
-        ("provider=azure", "Provider: There is no “azure”"),
+        ("provider=nimbus", "Provider: There is no “nimbus”"),
         ("account=nowhere", "Account: There is no “nowhere”"),
         ("test=1e9", "Load test: There is no “1e9”."),
         ("started=1y", "Started: There is no “1y”. There are: 24h, 7d, 28d."),

@@ -117,7 +117,7 @@ def stop(run: Run, now: int, by: str) -> None:
     """A person stops a live run. Before its load it is cancelled at the next look, later after some seconds."""
     scale = run.made["scale"]
     run.steps = [step for step in run.steps if step[0] <= now]
-    run.dates = {name: when for name, when in run.dates.items() if when <= now}
+    run.dates = {name: when for name, when in run.dates.items() if when <= now or name == "executed"}
     run.dates.setdefault("started", now - now % _MS)
     under_load = "load_started" in run.dates
     if under_load:

@@ -5,12 +5,15 @@ from typing import Any
 
 from django.conf import settings
 
+from .azure import AzureService
 from .base import RunService
 from .k6 import K6Service
 from .k6_legacy import K6LegacyService
 from .vsts import VstsService
 
-SERVICES: dict[str, type[RunService]] = {cls.provider: cls for cls in (K6Service, K6LegacyService, VstsService)}
+SERVICES: dict[str, type[RunService]] = {
+    cls.provider: cls for cls in (K6Service, K6LegacyService, AzureService, VstsService)
+}
 PROVIDER_CHOICES = [(key, cls.label) for key, cls in SERVICES.items()]
 
 

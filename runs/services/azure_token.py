@@ -120,8 +120,8 @@ class Tokens:
 
 
 def _refusal(problem: Refused | NotFound) -> Unavailable | TokenRefused:
-    """Any refusal is about the credentials, whatever its status; but one that says it will pass is waited for."""
-    if _PASSING.search(str(problem)):
+    """Any refusal is about the credentials, whatever its status; but a 400 that says it will pass is waited for."""
+    if not isinstance(problem, Unauthorized) and _PASSING.search(str(problem)):
         return Unavailable(str(problem))
     if isinstance(problem, NotFound):
         return TokenRefused(f"{LABEL} does not have this tenant. Check the tenant id, and the setting AZURE_LOGIN_URL.")
