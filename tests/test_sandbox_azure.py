@@ -312,6 +312,13 @@ def test_a_stop_before_the_load_cancels_at_the_next_look(slow):
     assert (row["virtualUsers"], row["testRunStatistics"]) == (0, {"Total": {"throughput": 0.0}})
 
 
+def test_a_run_can_be_stopped_in_the_moment_it_was_started(slow):
+    slow.start("passed")
+    assert slow.call("POST", "/test-runs/run-1:stop").json()["status"] == "ACCEPTED"
+    slow.sandbox.advance(1)
+    assert slow.get("/test-runs/run-1")["status"] == "CANCELLED"
+
+
 def test_a_stop_under_load_passes_through_cancelling_and_keeps_what_was_measured(slow):
     run = slow.one(status="EXECUTING")["external_id"]
     assert slow.call("POST", f"/test-runs/{run}:stop").json()["status"] == "EXECUTING"

@@ -206,7 +206,8 @@ def test_some_are_carried_out_once_all_the_same(caller, kind):
 def test_bodies_are_spoiled(caller):
     right = caller.get().json()
     caller.faults(*(f"kind={kind},times=1" for kind in ("empty", "truncated", "types", "odd_rows", "html")))
-    empty, truncated, types, odd, html = (caller.get() for _ in range(5))
+    caller.faults("kind=html,status=502,times=1")
+    empty, truncated, types, odd, html, gateway = (caller.get() for _ in range(6))
     assert (empty.status_code, empty.content) == (200, b"")
     assert len(truncated.content) == int(truncated.headers["Content-Length"])
     with pytest.raises(json.JSONDecodeError):
@@ -216,6 +217,7 @@ def test_bodies_are_spoiled(caller):
     assert rows[middle]["id"] == [None]
     assert rows[:middle] + rows[middle + 1 :] == right["k6-runs"][:middle] + right["k6-runs"][middle + 1 :]
     assert html.headers["Content-Type"].startswith("text/html")
+    assert (html.status_code, gateway.status_code, gateway.text) == (200, 502, html.text)
 
 
 def test_a_body_is_cut_by_a_reset(caller):

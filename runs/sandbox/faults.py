@@ -27,7 +27,7 @@ _ANY = ("kind", "provider", "path", "method", "p", "nth", "after", "every", "tim
 _FOR: dict[str, tuple[str, ...]] = {
     "retry_after": (),  # of a status
     "done": INSTEAD,  # and of a status
-    "status": ("redirect",),
+    "status": ("redirect", "html"),
     "delay": ("drip_headers", "drip_body", "slow"),
     "mb": ("huge", "bomb"),
     "hours": ("skew",),
@@ -162,7 +162,8 @@ def _fault(text: str, kind: str, is_status: bool, given: dict[str, str]) -> Faul
         spec=text, kind="status" if is_status else kind, provider=provider, path=given.get("path", ""), method=method,
         p=number.real("p", 1, 0, 1), after=nth - 1 if nth else number.whole("after", 0), times=times,
         every=number.whole("every", 1, least=1), seconds=number.real("seconds", None, 0),
-        status=int(kind) if is_status else number.whole("status", 302), retry_after=given.get("retry_after"),
+        status=int(kind) if is_status else number.whole("status", 200 if kind == "html" else 302),
+        retry_after=given.get("retry_after"),
         done=given.get("done", "no").lower() in ("yes", "true", "1"), mb=number.whole("mb", 200, least=1),
         delay=number.real("delay", 30 if kind == "slow" else 0.5, 0), hours=number.real("hours", 0),
     )  # fmt: skip

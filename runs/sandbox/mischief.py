@@ -36,7 +36,7 @@ def in_place(fault: Fault, store: Store, request: Request, refused: Handle) -> R
             reply.headers.append(("Retry-After", _retry_after(fault.retry_after)))
         return reply
     if fault.kind == "html":
-        return Reply(200, content=_PAGE, content_type="text/html; charset=utf-8")
+        return Reply(fault.status, content=_PAGE, content_type="text/html; charset=utf-8")
     if fault.kind == "redirect":
         return Reply(fault.status, headers=[("Location", store.elsewhere.url + request.target)])
     if fault.kind == "deep":
