@@ -142,7 +142,7 @@ def tokens(form: RunFilterForm, address: Address) -> list[Token]:
     for key, operator in (("from", "from"), ("to", "before")):
         if moment := form.cleaned_data[key]:
             found.append(Token(key, "Started", operator, _moment(moment), address.without(key)))
-    for key, value in (("latest", "per test"), ("unseen", "by you")):
+    for key, value in (("latest", "per test"), ("starred", "only"), ("unseen", "by you")):
         if form.cleaned_data[key]:
             found.append(Token(key, str(form.fields[key].label), "", value, address.without(key)))
     return found

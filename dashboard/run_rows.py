@@ -19,6 +19,7 @@ from runs.criteria import words as criterion_words
 from runs.history import Strip
 from runs.listing import COUNT_CAP, Order, RunPage, capped_count, mark_failing, runs_matching, strips_of
 from runs.models import Run, RunThreshold
+from runs.services.base import Capability
 from runs.stop_several import fate_of
 
 
@@ -63,13 +64,15 @@ def rows_of(runs: Sequence[Run], user: User, address: Address, now: datetime) ->
     mark_failing(runs)
     strips = strips_of(runs)
     limits = broken_limits(runs)
-    refusals = {run.account_id: may_control(user, run.account) for run in runs}
+    accounts = {run.account_id: run.account for run in runs}
+    may_stop = {pk: not may_control(user, account, Capability.STOP) for pk, account in accounts.items()}
+    may_start = {pk: not may_control(user, account, Capability.START) for pk, account in accounts.items()}
     return [
         Row(
             run,
             strips.get(run.load_test_id, Strip()),
-            may_stop=fate_of(run, now).stops and not refusals[run.account_id],
-            may_start=not run.is_live and not refusals[run.account_id],
+            may_stop=fate_of(run, now).stops and may_stop[run.account_id],
+            may_start=not run.is_live and may_start[run.account_id],
             elapsed_s=_elapsed(run, now),
             waiting=_waiting(run, now),
             status_url=address.adding("status", run.status).url,

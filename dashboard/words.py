@@ -159,6 +159,14 @@ def number(value: float | None, decimals: int = 0) -> str:
     return f"{value:,.{decimals}f}".replace("-", "\u2212")
 
 
+def vu_hours(value: float | None) -> str:
+    """ "267 VU hours", "12.5 VU hours", "0.42 VU hours"; a dash when nobody gave any."""
+    if value is None:
+        return DASH
+    places = 0 if value >= 100 or float(value).is_integer() else 1 if value >= 10 else 2
+    return f"{number(value, places)}{NARROW}VU hour{'' if value == 1 else 's'}"
+
+
 def milliseconds(value: float | None) -> str:
     """Whole milliseconds without a unit, more digits where rounding would hide something (499.6, 0.42)."""
     if value is None:

@@ -46,6 +46,7 @@ class RunFilters:
     start: datetime | None = None
     end: datetime | None = None
     latest: bool = False
+    starred: bool = False
     seen: QuerySet | None = None
 
 
@@ -74,6 +75,8 @@ def runs_matching(filters: RunFilters) -> QuerySet[Run]:
         runs = runs.filter(account__in=_account_ids(filters))
     if filters.latest:
         runs = runs.filter(pk__in=_latest_ids())
+    if filters.starred:
+        runs = runs.filter(starred=True)
     if filters.seen is not None:
         runs = runs.filter(~Exists(filters.seen.filter(run=OuterRef("pk"))))
     return runs

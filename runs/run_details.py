@@ -6,7 +6,7 @@ from django.db.models import Count, F, IntegerField, OuterRef, Q, QuerySet, Subq
 from django.db.models.functions import Coalesce
 
 from runs.choices import IntentKind, MessageLevel
-from runs.models import ControlIntent, Run, RunError, RunMessage, RunMetric, RunThreshold, StatusEvent
+from runs.models import ControlIntent, Run, RunError, RunFile, RunMessage, RunMetric, RunThreshold, StatusEvent
 from runs.verdict_words import Facts
 
 METRIC_KINDS = ("request", "transaction", "page", "check", "counter")
@@ -49,6 +49,10 @@ def error_rows(run: Run) -> list[RunError]:
 
 def error_detail(run: Run, fingerprint: str) -> RunError | None:
     return run.runerrors.filter(fingerprint=fingerprint).first()
+
+
+def files_of(run: Run) -> list[RunFile]:
+    return list(run.runfiles.all())
 
 
 def latest_stop(run: Run) -> ControlIntent | None:

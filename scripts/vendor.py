@@ -33,7 +33,8 @@ circle-dashed circle-dotted circle-minus clock clock-exclamation clock-x cloud-o
 database device-desktop dots download equal external-link eye file-code filter flag gauge hand-stop hash help-circle
 history hourglass inbox info-circle key link list-details list-tree lock logout menu-2 message minus moon pencil
 player-play player-play-filled plug-connected plus printer refresh reload rocket search selector send server
-server-off settings square square-x square-x-filled stack-2 sun table target user user-plus user-x users x
+server-off settings square square-x square-x-filled stack-2 star star-filled sun table target user user-plus user-x
+users x
 """
 
 # The load line: our own mark, a circle crossed by a line.

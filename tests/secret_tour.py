@@ -27,7 +27,7 @@ from django.urls import reverse  # noqa: E402
 from dashboard.logs import JsonLineFormatter  # noqa: E402
 from dashboard.models import SavedView  # noqa: E402
 from runs.choices import STOPPABLE, RunStatus  # noqa: E402
-from runs.models import Account, ControlIntent, FreezeWindow, LoadTest, Run, Target  # noqa: E402
+from runs.models import Account, ControlIntent, FreezeWindow, LoadTest, Run, Schedule, Target  # noqa: E402
 from runs.services import service_for  # noqa: E402
 from runs.services.base import ServiceError, StartWish  # noqa: E402
 
@@ -128,8 +128,24 @@ class Tour:
             self.sandbox("fail", path_contains=live.external_id, status=403)
             self.post("run_stop", live.pk, token=uuid.uuid4())
             self.post("run_stop", live.pk, token=uuid.uuid4(), reason="enough seen")
+            self.more(past)
         self.stop_several()
         self.leave_and_queue(Run.objects.filter(account__name="vsts page", status=RunStatus.FINISHED).first())
+
+    def more(self, past: Run) -> None:
+        """What else is asked of a provider; some of it by none of these."""
+        self.get("run_note", past.pk)
+        self.post("run_note", past.pk, note="seen")
+        self.post("run_star", past.pk, starred="yes")
+        self.post("run_script", past.pk)
+        self.post("run_file", past.pk, name="results.csv")
+        self.post("test_script", past.load_test_id)
+        self.post("test_start", past.load_test_id, **self.entries(past), estimate="yes")
+        schedule = Schedule.objects.create(
+            load_test=past.load_test, external_id="1", active=True, synced_at=past.synced_at
+        )
+        self.get("schedule_list")
+        self.post("schedule_switch", schedule.pk)
 
     def stop_several(self) -> None:
         """Two at once: one that is refused, one whose answer is lost; and a file of them."""

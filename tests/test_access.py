@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from dashboard.models import SavedView
 from runs.choices import IntentKind, IntentOutcome
-from runs.models import ControlIntent, FreezeWindow, Target
+from runs.models import ControlIntent, FreezeWindow, Schedule, Target
 from tests.rows import make_account, make_run, make_test, make_user
 
 pytestmark = pytest.mark.django_db
@@ -58,6 +58,10 @@ GET = {
     "run_activity": ALL,
     "run_raw": ALL,
     "run_archive": POST_ONLY,
+    "run_file": POST_ONLY,
+    "run_script": POST_ONLY,
+    "run_note": ALL,
+    "run_star": POST_ONLY,
     "run_stop": ALL,
     "run_start_again": ALL,
     "runs_seen": POST_ONLY,
@@ -72,6 +76,9 @@ GET = {
     "test_start": ALL,
     "account_start": ALL,
     "test_stop": ALL,
+    "test_script": POST_ONLY,
+    "schedule_list": ALL,
+    "schedule_switch": POST_ONLY,
     "intent_list": ALL,
     "intent_page": ALL,
     "intent_queue": POST_ONLY,
@@ -110,6 +117,12 @@ POST = {
     "runs_stop": INCOMPLETE,
     "selection_export": (SIGN_IN, 400, 400, 400),
     "run_archive": (SIGN_IN, None, None, None),
+    "run_file": (SIGN_IN, 302, 302, 302),
+    "run_script": (SIGN_IN, 302, 302, 302),
+    "test_script": (SIGN_IN, 302, 302, 302),
+    "run_note": INCOMPLETE,  # this provider takes none
+    "run_star": (SIGN_IN, FORBIDDEN, 302, 302),
+    "schedule_switch": (SIGN_IN, FORBIDDEN, 302, 302),
     "list_live": (SIGN_IN, 302, 302, 302),
     "run_stop": INCOMPLETE,
     "run_start_again": INCOMPLETE,
@@ -153,7 +166,9 @@ def arguments() -> dict[str, dict[str, object]]:
     person = make_user("viewer", "somebody")
     lists = ("run_list", "run_rows", "run_export", "run_columns", "run_facet")
     of_run = {name: {"pk": run.pk} for name in GET if name.startswith("run_") and name not in lists}
-    of_test = {name: {"pk": load_test.pk} for name in ("test_page", "test_start", "test_stop", "test_target")}
+    of_test = {
+        name: {"pk": load_test.pk} for name in ("test_page", "test_start", "test_stop", "test_target", "test_script")
+    }
     of_account = {name: {"slug": account.slug} for name in GET if name.startswith("account_")}
     of_intent = {name: {"token": intent.token} for name in GET if name.startswith("intent_") and name != "intent_list"}
     view = SavedView.objects.create(owner=person, name="Nightlies", shared=True)
@@ -162,7 +177,13 @@ def arguments() -> dict[str, dict[str, object]]:
     of_target = {name: {"pk": target.pk} for name in ("target_page", "target_delete")}
     window = FreezeWindow.objects.create(name="Peak", target=target, starts_at=timezone.now(), ends_at=timezone.now())
     of_freeze = {name: {"pk": window.pk} for name in ("freeze_page", "freeze_delete", "freeze_switch")}
-    bare = {"account_list": {}, "account_new": {}, "run_facet": {"key": "status"}}
+    schedule = Schedule.objects.create(load_test=load_test, external_id="1", active=True, synced_at=timezone.now())
+    bare = {
+        "schedule_switch": {"pk": schedule.pk},
+        "account_list": {},
+        "account_new": {},
+        "run_facet": {"key": "status"},
+    }
     others = {"user_page": {"pk": person.pk}, "runs_stopped": {"token": uuid4()}}
     of_guards = of_target | of_freeze
     return of_run | of_test | of_account | of_intent | of_view | of_guards | bare | others

@@ -22,7 +22,7 @@ MOVING = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "28d": timedelta(
 MOVING_LABELS = {"24h": "last 24 hours", "7d": "last 7 days", "28d": "last 28 days"}
 FILTER_KEYS = (
     "name", "test", "requested_by", "status", "result", "provider", "account", "started", "from", "to", "latest",
-    "unseen",
+    "starred", "unseen",
 )  # fmt: skip
 
 
@@ -100,7 +100,7 @@ class MomentField(forms.Field):
 
 
 def known_accounts() -> list[Account]:
-    return list(Account.objects.order_by("name").only("name", "slug", "provider", "enabled", "read_only"))
+    return list(Account.objects.order_by("name").only("name", "slug", "provider", "enabled", "read_only", "archive"))
 
 
 def known_tests(texts: Sequence[str]) -> list[tuple[str, str]]:
@@ -128,6 +128,7 @@ class RunFilterForm(forms.Form):
     account = WantedField("Account")
     started = forms.CharField(label="Started", required=False)
     latest = SwitchField("Latest")
+    starred = SwitchField("Starred")
     unseen = SwitchField("Unseen")
     sort = forms.CharField(label="Sort", required=False)
     cols = ColumnsField(label="Columns", required=False)
@@ -187,7 +188,7 @@ class RunFilterForm(forms.Form):
         for key in self.data:
             if key not in self.fields:
                 self.add_error(None, f"There is no filter “{key[:40]}”. There are: {', '.join(FILTER_KEYS)}.")
-        for key in ("started", "from", "to", "latest", "unseen", "sort", "after", "before"):
+        for key in ("started", "from", "to", "latest", "starred", "unseen", "sort", "after", "before"):
             if len([value for value in self.data.getlist(key) if value]) > 1:
                 self.add_error(key, "Give it once.")
 
@@ -212,6 +213,7 @@ class RunFilterForm(forms.Form):
             start=self.now - moving if moving else cleaned["from"],
             end=None if moving else cleaned["to"],
             latest=cleaned["latest"],
+            starred=cleaned["starred"],
             seen=self.seen if cleaned["unseen"] else None,
         )
 

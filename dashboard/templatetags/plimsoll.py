@@ -184,6 +184,7 @@ def error_summary(form: object) -> dict[str, object]:
 
 register.filter("clock", words.clock)
 register.filter("ms", words.milliseconds)
+register.filter("vu_hours", words.vu_hours)
 register.filter("percent", words.percent)
 register.filter("initials", words.initials)
 register.filter("number", words.number)

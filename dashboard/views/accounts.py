@@ -18,7 +18,7 @@ from runs.health import Health, health_of
 from runs.models import Account, DayResult
 from runs.provider_calls import counted_calls
 from runs.services import SERVICES
-from runs.services.base import CheckStep, ServiceError
+from runs.services.base import Capability, CheckStep, ServiceError
 from runs.sync import request_sync
 
 admins_only = permission_required("runs.manage_accounts", raise_exception=True)
@@ -114,7 +114,7 @@ def _account_page(request: HttpRequest, account: Account, form: AccountForm, **m
         "form": form,
         "provider": account.provider,
         "names": RequesterNamesForm(None, account=account),
-        "may_stop": not actions.may_control(request.user, account) and account.runs.live().exists(),
+        "may_stop": not actions.may_control(request.user, account, Capability.STOP) and account.runs.live().exists(),
         "more_names": max(0, nameless(account).count() - NAMES_SHOWN),
         **_table(account),
         **more,

@@ -21,10 +21,10 @@ from dashboard.seen import seen_by
 from dashboard.stop_scope import Rest, rest_of, scope_named, scope_of
 from dashboard.views.control import dialog, dialog_methods, go
 from dashboard.views.runs import file_of, list_url
+from runs.abilities import label_of
 from runs.choices import IntentOutcome
 from runs.export import FORMATS
 from runs.models import Account, ControlIntent, LoadTest, Run
-from runs.services import SERVICES
 from runs.stop_several import MOST, Plan, fate_of, plan_of, stop_several, token_for
 
 
@@ -153,7 +153,7 @@ def _outcomes(press: UUID, ids: list[int], stop: set[int]) -> list[Outcome]:
 
 
 def _outcome(run: Run, intent: ControlIntent | None, wanted: bool) -> Outcome:
-    provider = SERVICES[run.account.provider].label
+    provider = label_of(run.account)
     if intent is not None:
         now = timezone.now()
         end = end_of(intent, provider, now)

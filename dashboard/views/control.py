@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
@@ -19,12 +20,15 @@ from dashboard import words
 from dashboard.control_forms import QueueForm, StartForm, StopForm
 from dashboard.intent_ends import end_of, is_unheeded
 from dashboard.permissions import viewers
+from dashboard.start_cost import Cost, cost_of
 from runs import actions
+from runs.abilities import can, label_of
 from runs.choices import IntentKind, IntentOutcome
 from runs.guards import Guards, beside, guards_for
 from runs.health import health_of
 from runs.models import Account, ControlIntent, LoadTest, Run
 from runs.services import SERVICES
+from runs.services.base import Capability, RunService
 
 dialog_methods = require_http_methods(["GET", "HEAD", "POST"])
 START_AGAIN = (IntentOutcome.REFUSED, IntentOutcome.NOT_STARTED, IntentOutcome.CANNOT_TELL)
@@ -37,15 +41,38 @@ MESSAGE_LEVELS = {
 
 @dataclass(frozen=True, slots=True)
 class StartPlan:
-    """What a start dialog is about. Without a load test it names a new one; `run` is the one to start again."""
+    """What a start dialog is about. Without a load test it names a new one; `run` is the one to start again, with its
+    settings or (`as_it_was`) with nothing to choose.
+    """
 
     account: Account
     load_test: LoadTest | None = None
     run: Run | None = None
+    as_it_was: bool = False
 
     @property
-    def service(self) -> type:
-        return SERVICES[self.account.provider]
+    def service(self) -> type[RunService]:
+        """What its settings are; none where a run is repeated as it was, or the provider is not known here."""
+        return RunService if self.as_it_was else SERVICES.get(self.account.provider, RunService)
+
+    @property
+    def has_settings(self) -> bool:
+        """Whether a start that is no repetition has settings to choose."""
+        return bool(SERVICES[self.account.provider].start_fields) if self.account.provider in SERVICES else False
+
+    @property
+    def needs(self) -> tuple[Capability, ...]:
+        return (Capability.START, Capability.RERUN) if self.as_it_was else (Capability.START,)
+
+    @property
+    def rerun_of(self) -> str:
+        return self.run.external_id if self.run and self.as_it_was else ""
+
+    @property
+    def repeat_url(self) -> str:
+        """The same dialog to repeat the run as it was, where the provider can; "" where it is that already."""
+        repeats = self.run and not self.as_it_was and not self.run.gone_at and can(self.account, Capability.RERUN)
+        return f"{reverse('run_start_again', args=[self.run.pk])}?as_it_was=1" if repeats else ""
 
     @property
     def start_values(self) -> dict[str, str]:
@@ -62,6 +89,8 @@ class StartPlan:
     @property
     def others_url(self) -> str:
         """The same dialog with the settings of the last run, where those of an earlier one are taken."""
+        if self.as_it_was:
+            return reverse("run_start_again", args=[self.run.pk])
         earlier = self.run and self.service.start_fields and self.run.start_values != self.load_test.start_values
         return reverse("test_start", args=[self.load_test.pk]) if earlier else ""
 
@@ -100,7 +129,8 @@ def test_start(request: HttpRequest, pk: int) -> HttpResponse:
 def run_start_again(request: HttpRequest, pk: int) -> HttpResponse:
     """Start the load test of a run with that run's settings."""
     run = get_object_or_404(Run.objects.for_list(), pk=pk)
-    return _start(request, StartPlan(run.account, run.load_test, run))
+    as_it_was = bool(request.POST.get("as_it_was") or request.GET.get("as_it_was"))
+    return _start(request, StartPlan(run.account, run.load_test, run, as_it_was))
 
 
 @dialog_methods
@@ -108,7 +138,7 @@ def run_start_again(request: HttpRequest, pk: int) -> HttpResponse:
 def account_start(request: HttpRequest, slug: str) -> HttpResponse:
     """Start a new load test by name, where the provider has no tests to choose from."""
     account = get_object_or_404(Account, slug=slug)
-    if not SERVICES[account.provider].starts_new_tests:
+    if not SERVICES.get(account.provider, RunService).starts_new_tests:
         return redirect(f"{reverse('test_list')}?account={account.slug}")
     return _start(request, StartPlan(account))
 
@@ -119,6 +149,8 @@ def _start(request: HttpRequest, plan: StartPlan) -> HttpResponse:
         return _start_dialog(request, plan, plan.form(values=before.values, reason=before.reason) if before else None)
     if not request.user.has_perm("runs.control_run"):
         raise PermissionDenied
+    if "estimate" in request.POST:
+        return _estimate(request, plan)
     if "look" in request.POST:  # whether the way is free by now; nothing is sent
         typed = request.POST.dict()
         return _start_dialog(request, plan, plan.form(values=typed, reason=typed.get("reason", "")))
@@ -130,11 +162,20 @@ def _start(request: HttpRequest, plan: StartPlan) -> HttpResponse:
     try:
         intent = actions.start_run(
             user=request.user, account=plan.account, load_test=plan.load_test, values=form.values(),
-            reason=entered["reason"], token=entered["token"], **form.guard_values(),
+            reason=entered["reason"], token=entered["token"], rerun_of=plan.rerun_of, **form.guard_values(),
         )  # fmt: skip
     except actions.NotAllowed as refusal:
         return _start_dialog(request, plan, plan.form(request.POST), refusal)
     return _land(request, intent)
+
+
+def _estimate(request: HttpRequest, plan: StartPlan) -> HttpResponse:
+    """What such a start would cost, in the dialog with all that was typed; HTMX gets that line alone."""
+    cost = cost_of(request.user, plan.account, plan.load_test, plan.form(request.POST), plan.rerun_of)
+    if request.htmx.target == "start-cost":
+        return render(request, "control/_start_cost.html", {"cost": cost, "provider": label_of(plan.account)})
+    typed = request.POST.dict()
+    return _start_dialog(request, plan, plan.form(values=typed, reason=typed.get("reason", "")), cost=cost)
 
 
 def _start_before(request: HttpRequest, account: Account) -> ControlIntent | None:
@@ -166,8 +207,9 @@ def dialog(request: HttpRequest, template: str, context: dict, status: int = 200
 
 
 def _start_dialog(
-    request: HttpRequest, plan: StartPlan, form: StartForm | None = None, refusal: actions.NotAllowed | None = None
-) -> HttpResponse:
+    request: HttpRequest, plan: StartPlan, form: StartForm | None = None, refusal: actions.NotAllowed | None = None,
+    cost: Cost | None = None,
+) -> HttpResponse:  # fmt: skip
     form = form or plan.form()
     guards, may_override = plan.guards(request.POST), actions.may_override(request.user)
     form.ask(guards, may_override, request.POST)
@@ -182,18 +224,22 @@ def _start_dialog(
         "account": plan.account,
         "load_test": plan.load_test,
         "run": plan.run,
-        "provider": plan.service.label,
+        "provider": label_of(plan.account),
+        "estimates": can(plan.account, Capability.ESTIMATE),
+        "cost": cost,
         "steps": plan.service.start_steps,
         "form": form,
         "refusal": refused,
-        "why_not": actions.may_control(request.user, plan.account),
+        "why_not": actions.may_control(request.user, plan.account, *plan.needs),
         "guards": guards,
         "beside": beside(guards, plan.load_test, timezone.now()),
         "blocked": guards.blocked(may_override),
         "frozen": guards.frozen_sentence(may_override),
         "last_run": last_run,
         "model": model,
-        "load": words.load(model.virtual_users, model.planned_duration_s) if model and form.settings else "",
+        "load": words.load(model.virtual_users, model.planned_duration_s)
+        if model and (form.settings or plan.as_it_was)
+        else "",
         "ended": past.ended().first(),
         "health": health_of(plan.account, timezone.now()),
         "requester": actions.shown_name(request.user),
@@ -227,9 +273,9 @@ def _stop_dialog(request: HttpRequest, run: Run, form: StopForm) -> HttpResponse
     context = {
         "run": run,
         "account": run.account,
-        "provider": SERVICES[run.account.provider].label,
+        "provider": label_of(run.account),
         "form": form,
-        "refusal": actions.may_control(request.user, run.account),
+        "refusal": actions.may_control(request.user, run.account, Capability.STOP),
         "elapsed": run.duration_s if run.is_ended else (timezone.now() - _began(run)).total_seconds(),
     }
     return dialog(request, "control/stop.html", context, status=422 if form.errors else 200)
@@ -263,7 +309,8 @@ def _show_intent(
     request: HttpRequest, intent: ControlIntent, template: str = "control/intent.html",
     refusal: actions.NotAllowed | None = None,
 ) -> HttpResponse:  # fmt: skip
-    provider = SERVICES[intent.account.provider].label
+    provider = label_of(intent.account)
+    needs = Capability.START if intent.kind == IntentKind.START else Capability.STOP
     context = {
         "intent": intent,
         "state": _state_of(intent),
@@ -273,7 +320,7 @@ def _show_intent(
         "unheeded": is_unheeded(intent, timezone.now()),
         "candidates": Run.objects.for_list().filter(account=intent.account, external_id__in=intent.candidates),
         "start_url": _start_url(intent),
-        "may_control": not actions.may_control(request.user, intent.account),
+        "may_control": not actions.may_control(request.user, intent.account, needs),
         "refusal": str(refusal or ""),
     }
     if intent.outcome == IntentOutcome.CREATED and context["may_control"]:
@@ -300,9 +347,12 @@ def _start_url(intent: ControlIntent) -> str:
     """Where to try again what did not start, or may not have; "" where that does not apply."""
     if intent.kind != IntentKind.START or intent.outcome not in START_AGAIN:
         return ""
+    after = urlencode({"after": intent.token})
+    if intent.rerun_of and (run := intent.account.runs.filter(external_id=intent.rerun_of).first()):
+        return f"{reverse('run_start_again', args=[run.pk])}?as_it_was=1&{after}"
     if intent.load_test_id:
-        return reverse("test_start", args=[intent.load_test_id])
-    return reverse("account_start", args=[intent.account.slug])
+        return f"{reverse('test_start', args=[intent.load_test_id])}?{after}"
+    return f"{reverse('account_start', args=[intent.account.slug])}?{after}"
 
 
 def _on_created(request: HttpRequest, token: UUID, act: Callable[..., ControlIntent], **typed: str) -> HttpResponse:

@@ -11,9 +11,10 @@ from dashboard.forms.intent_filters import IntentFilterForm
 from dashboard.intent_ends import End, end_of
 from dashboard.permissions import viewers
 from runs import actions
+from runs.abilities import label_of
 from runs.listing import BadCursor, Order, run_page
 from runs.models import Account, ControlIntent
-from runs.services import SERVICES
+from runs.services.base import Capability
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +34,15 @@ def intent_list(request: HttpRequest) -> HttpResponse:
     except BadCursor:
         page = run_page(found, Order())
     now = timezone.now()
-    lines = [Line(intent, end_of(intent, SERVICES[intent.account.provider].label, now)) for intent in page.runs]
+    lines = [Line(intent, end_of(intent, label_of(intent.account), now)) for intent in page.runs]
     accounts = Account.objects.all() if request.user.has_perm("runs.control_run") else ()
     context = {
         "form": form,
         "lines": lines,
         "page": page,
         "unsettled": ControlIntent.objects.unsettled().order_by().count(),
-        "stoppable": [account for account in accounts if not actions.may_control(request.user, account)],
+        "stoppable": [
+            account for account in accounts if not actions.may_control(request.user, account, Capability.STOP)
+        ],
     }
     return render(request, "control/intents.html", context)

@@ -16,11 +16,14 @@ from dashboard.forms.history_filters import LoadTestFilterForm
 from dashboard.permissions import viewers
 from dashboard.run_links import query_of, runs_url
 from dashboard.trend import trend_of
+from dashboard.views.schedules import any_keeps_schedules, lines_of
 from runs import actions, history_rows
+from runs.abilities import can, label_of
 from runs.history import TESTS_PER_PAGE, Counts, Span, Strip, Tally, strip
 from runs.listing import mark_failing
 from runs.models import Account, LoadTest, Run
 from runs.services import SERVICES
+from runs.services.base import Capability
 
 RATE_DAYS = 28
 RECENT_RUNS = 30
@@ -62,7 +65,7 @@ def rows_of(tests: Sequence[LoadTest], user: User) -> list[Row]:
                 runs[0] if runs else None,
                 counts.get(test.pk) or Counts(test.pk, test.name, Tally()),
                 runs_url(query_of(test), first=span.first, last=span.last),
-                actions.may_control(user, test.account),
+                actions.may_control(user, test.account, Capability.START),
             )
         )
     return rows
@@ -74,7 +77,9 @@ def accounts_for_new_tests(user: User) -> list[Account]:
         return []
     providers = [key for key, service in SERVICES.items() if service.starts_new_tests]
     return [
-        account for account in Account.objects.filter(provider__in=providers) if not actions.may_control(user, account)
+        account
+        for account in Account.objects.filter(provider__in=providers)
+        if not actions.may_control(user, account, Capability.START)
     ]
 
 
@@ -85,13 +90,15 @@ def test_list(request: HttpRequest) -> HttpResponse:
     form = LoadTestFilterForm(request.GET)
     tests = history_rows.with_strip_start(form.load_tests().select_related("account"))
     page = Paginator(tests, TESTS_PER_PAGE).get_page(request.GET.get("page"))
+    accounts = list(Account.objects.all())
     context = {
         "form": form,
         "page": page,
         "rows": rows_of(list(page), request.user),
         "days": RATE_DAYS,
         "new_on": accounts_for_new_tests(request.user),
-        "has_accounts": Account.objects.exists() if not page.paginator.count else True,
+        "has_accounts": bool(accounts),
+        "has_schedules": any_keeps_schedules(accounts),
     }
     return render(request, "tests/list.html", context)
 
@@ -106,8 +113,8 @@ def test_page(request: HttpRequest, pk: int) -> HttpResponse:
     runs = list(
         Run.objects.for_list().with_failing().filter(load_test=test).order_by("-created_at", "-id")[:RECENT_RUNS]
     )
-    service = SERVICES[test.account.provider]
-    labels = {field.key: field.label for field in service.start_fields}
+    service = SERVICES.get(test.account.provider)
+    labels = {field.key: field.label for field in service.start_fields} if service else {}
     context = {
         "test": test,
         "account": test.account,
@@ -115,8 +122,12 @@ def test_page(request: HttpRequest, pk: int) -> HttpResponse:
         "runs": runs,
         "days": RATE_DAYS,
         "settings": [(label, test.start_values.get(key, "")) for key, label in labels.items()],
-        "provider": service.label,
+        "provider": label_of(test.account),
+        "can_start": can(test.account, Capability.START),
         "trend": trend_of(runs),
-        "may_stop": not row.refusal and test.runs.live().exists(),
+        "may_stop": not actions.may_control(request.user, test.account, Capability.STOP) and test.runs.live().exists(),
+        "schedules": lines_of(list(test.schedules.select_related("load_test__account")), request.user),
+        "keeps_schedules": can(test.account, Capability.SCHEDULES),
+        "has_script": can(test.account, Capability.SCRIPT),
     }
     return render(request, "tests/page.html", context)

@@ -1,6 +1,6 @@
 """What every tab of a run's page shows above the tab: title, verdict, life, key numbers, counts, actions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -15,13 +15,14 @@ from dashboard.context import preference_of
 from dashboard.freshness import SHORTEST_S, Freshness, freshness_of_run
 from dashboard.key_numbers import KeyNumber, key_numbers
 from runs import actions, run_details
+from runs.abilities import can, label_of
 from runs.choices import RunResult, RunStatus
 from runs.comparison import Reference, judged_before, largest_new_error, previous_comparable, runs_before
 from runs.criteria import three_digits
 from runs.health import health_of
 from runs.life import Phase, life_of, typical
 from runs.models import Run, RunError, RunThreshold
-from runs.services import SERVICES
+from runs.services.base import Capability
 from runs.stop_several import ASK_AGAIN_AFTER
 from runs.verdict import Verdict, sentence
 from runs.verdict_words import Before, ago
@@ -80,7 +81,8 @@ class Head:
     thresholds: Sequence[RunThreshold]
     verdict: Verdict
     tabs: Sequence[Tab]
-    control_refusal: str
+    may: Mapping[str, bool]  # capability -> whether its viewer may ask for it
+    offers: Mapping[str, bool]  # capability -> whether anybody could
     before: Reference | None  # the previous comparable run
     to_see: RunError | None  # the error that the verdict's second line names
     seconds: int  # the interval its viewer has chosen; 0 pauses
@@ -105,16 +107,29 @@ class Head:
 
     @property
     def may_stop(self) -> bool:
-        return not self.control_refusal and self.run.is_stoppable
+        return self.may["stop"] and self.run.is_stoppable
 
     @property
     def may_start_again(self) -> bool:
-        return not self.control_refusal and not self.run.is_live
+        return self.may["start"] and not self.run.is_live
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether the provider can start this very run once more, as it was."""
+        return self.may_start_again and self.may["rerun"] and not self.run.gone_at
+
+    @property
+    def may_note(self) -> bool:
+        return self.may["note"] and not self.run.gone_at
+
+    @property
+    def may_star(self) -> bool:
+        return self.may["star"] and not self.run.gone_at
 
     @property
     def poll_url(self) -> str:
         """Where to ask for news; "" once nothing can change. On the summary the turn is counted, see `has_panels`."""
-        if not self.run.is_live and not self._waits_for_details:
+        if self.run.account.archive or (not self.run.is_live and not self._waits_for_details):
             return ""
         turn = f"&turn={self.turn + 1}" if self.tab == "summary" else ""
         return f"{reverse('run_live', args=[self.run.pk])}?tab={self.tab}{turn}"
@@ -162,6 +177,8 @@ class Head:
     @property
     def sync_trouble(self) -> str:
         """Why what is shown may be old, as a sentence; "" while the account's sync is well."""
+        if self.run.account.archive:
+            return ""
         if not self.run.account.enabled:
             return f"{self.run.account.name} is switched off: nothing is read from {self.provider}."
         if not hasattr(self.run.account, "sync"):
@@ -175,6 +192,8 @@ class Head:
         """Why errors, thresholds and messages may be missing; "" once they were read."""
         if self.run.details_at:
             return ""
+        if self.run.account.archive:
+            return "not in the file this archive came from"
         if self.run.status == RunStatus.UNKNOWN:
             return "not read while the run's status is not known"
         return "not read yet"
@@ -226,8 +245,7 @@ def find_run(pk: int) -> Run:
 
 def head_of(run: Run, request: HttpRequest, tab: str) -> Head:
     now = timezone.now()
-    service = SERVICES.get(run.account.provider)
-    provider = service.label if service else run.account.provider
+    provider = label_of(run.account)
     thresholds = run_details.thresholds_of(run)
     facts = run_details.facts_of(run, provider, run_details.latest_stop(run))
     errors = run_details.top_errors(run, 1)
@@ -244,7 +262,8 @@ def head_of(run: Run, request: HttpRequest, tab: str) -> Head:
         verdict=sentence(facts, thresholds, errors, now, before),
         to_see=before.new_error or next(iter(errors), None),
         tabs=_tabs(run),
-        control_refusal=actions.may_control(request.user, run.account),
+        may={need: not actions.may_control(request.user, run.account, need) for need in Capability},
+        offers={need: can(run.account, need) for need in Capability},
         seconds=preference_of(request).live_seconds,
         before=reference,
     )

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django import forms
-from django.contrib import messages
 from django.core.paginator import Page, Paginator
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from django.shortcuts import redirect, render
-from django.utils.http import content_disposition_header
-from django.views.decorators.http import require_GET, require_POST, require_safe
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET, require_safe
 from django_htmx.http import HttpResponseStopPolling
 
 from dashboard.charts import Chart, chart
@@ -20,13 +18,11 @@ from dashboard.run_side import shown_errors, slowest
 from dashboard.seen import opened
 from dashboard.templatetags.run_page import outcome_word
 from dashboard.views.run_head import TABS, Head, find_run, head_of
-from runs import more_actions, run_details
-from runs.actions import NotAllowed
+from runs import run_details
 from runs.choices import IntentKind, MessageLevel
 from runs.criteria import Words, words
 from runs.models import ControlIntent, RunMetric, RunThreshold, StatusEvent
 from runs.services import SERVICES
-from runs.services.base import ServiceError
 
 PER_PAGE = 100
 MOST_DIGITS = 9  # of a turn: more is no turn of ours
@@ -163,23 +159,6 @@ def run_raw(request: HttpRequest, pk: int) -> HttpResponse:
     return _tab(request, head, text=text)
 
 
-@require_POST
-@viewers
-def run_archive(request: HttpRequest, pk: int) -> HttpResponse:
-    """The provider's result file, passed through: its own link stays between us and the provider."""
-    run = find_run(pk)
-    try:
-        download = more_actions.fetch_archive(user=request.user, run=run)
-    except (ServiceError, NotAllowed) as sentence:
-        messages.error(request, str(sentence))
-        return redirect("run_page", pk=run.pk)
-    response = StreamingHttpResponse(download.chunks, content_type=download.content_type)
-    response["Content-Disposition"] = content_disposition_header(True, download.filename)
-    if download.size is not None:
-        response["Content-Length"] = str(download.size)
-    return response
-
-
 def _tab(request: HttpRequest, head: Head, **context: object) -> HttpResponse:
     opened(request, head.run)
     return render(request, f"runs/run_page_{head.tab}.html", {"head": head, "run": head.run, **context})
@@ -192,6 +171,7 @@ def _panels(head: Head) -> dict[str, object]:
         "thresholds": _shown(head.thresholds)[:12],
         "errors": shown_errors(head.run, head.before),
         "slowest": slowest(head.run, head.before),
+        "files": run_details.files_of(head.run) if head.offers["files"] else [],
         "last_messages": run_details.messages_of(head.run)[:5],
     }
 

@@ -23,9 +23,11 @@ from dashboard.run_rows import counted, heads, narrowest, order_sentence, rows_o
 from dashboard.run_views import Chosen, choose, tabs
 from dashboard.seen import seen_by
 from dashboard.words import ended_sentence, failing_sentence
+from runs.abilities import can
 from runs.export import FORMATS, exported
 from runs.listing import COUNT_CAP, PAGE_SIZE, BadCursor, Order, Wanted, run_page, runs_matching
 from runs.models import Account, Run
+from runs.services.base import Capability
 
 TABLE = "runs"
 
@@ -46,6 +48,7 @@ def run_list(request: HttpRequest) -> HttpResponse:
         "dates": date_inputs(address),
         "moving": form.data.get("started", ""),
         "typed": _typed_name(address),
+        "stars": bool(address.values.get("starred")) or any(can(one, Capability.STAR) for one in form.accounts),
         **columns,
         **_views(request, chosen),
         **(_found(request, form, address, columns["shown"]) if form.is_valid() else {"problems": form.sentences()}),

@@ -104,6 +104,7 @@ class Run(models.Model):
             models.Index(fields=("result", "created_at", "id"), name="run_by_result"),
             models.Index(fields=("requested_by", "status", "created_at", "id"), name="run_by_requester_status"),
             models.Index(fields=("requested_by", "created_at", "id"), name="run_by_requester"),
+            models.Index(fields=("created_at", "id"), name="run_by_star", condition=Q(starred=True)),
             models.Index(
                 fields=("account", "created_at", "id"),
                 name="run_details_open",

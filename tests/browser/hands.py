@@ -75,6 +75,18 @@ def add_errors(run: int, type: str, subtype: str, count: int) -> None:
     )
 
 
+def add_schedule(load_test: int, **values: Any) -> None:
+    """A schedule that starts this test in an hour."""
+    from datetime import timedelta
+
+    from django.utils import timezone
+
+    from runs.models import Schedule
+
+    now = timezone.now()
+    Schedule.objects.create(load_test_id=load_test, next_run_at=now + timedelta(hours=1), synced_at=now, **values)
+
+
 def end_session(key: str) -> None:
     """As if it had run out."""
     from django.contrib.sessions.models import Session
@@ -87,6 +99,7 @@ TASKS: dict[str, Callable[..., Any]] = {
     "rows": rows,
     "change": change,
     "add_errors": add_errors,
+    "add_schedule": add_schedule,
     "end_session": end_session,
 }
 

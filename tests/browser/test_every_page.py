@@ -37,7 +37,8 @@ WALKS = {
         "run_page", "runs_stop", "runs_stopped", "run_stop", "test_start", "account_start", "test_page", "intent_page",
         "intent_list", "test_stop", "account_stop",
     },
-    "test_what_follows_an_ended_run": {"run_start_again"},
+    "test_what_follows_an_ended_run": {"run_start_again", "run_note"},
+    "test_schedules": {"schedule_list", "test_page"},
     "test_a_saved_view_and_its_dialogs": {"view_list", "view_page", "view_delete"},
     "test_accounts_people_and_own_page": {
         "account_list", "account_new", "account_page", "user_list", "user_new", "user_page", "me", "shortcuts", "jump",
@@ -53,7 +54,7 @@ NO_PAGES = {
     "livez", "readyz", "metrics",
     "home", "sign_out", "styleguide", "run_rows", "list_live", "run_export", "selection_export", "run_columns",
     "run_facet", "run_live", "run_errors_export", "run_archive", "runs_seen", "view_default", "view_save",
-    "intent_queue", "intent_leave", "account_test", "account_sync", "freeze_switch",
+    "intent_queue", "intent_leave", "run_star", "run_file", "run_script", "test_script", "schedule_switch", "account_test", "account_sync", "freeze_switch",
 }  # fmt: skip
 TABS = ("", "errors/", "thresholds/", "metrics/", "messages/", "config/", "activity/", "raw/")
 # The first elements that stick out of the window, if the document can be scrolled sideways.
@@ -170,6 +171,17 @@ def test_what_follows_an_ended_run(operator, inspector, world):
     operator.locator(".page-actions").get_by_role("link", name="Start again…").click()
     expect(operator.locator("dialog[open]")).to_be_visible()
     inspector.look(operator, "start again dialog")
+    inspector.visit(operator, f"/runs/{run['pk']}/note/")
+
+
+def test_schedules(admin, inspector, world):
+    """None, and two of a test: one that is on, one that is off."""
+    inspector.visit(admin, "/schedules/")
+    test = world.tests(K6)[0]["pk"]
+    when = {"rule": "every Monday, Tuesday and Friday at 03:00", "created_by": "maya@example.com"}
+    for number, active in enumerate((True, False)):
+        world.tell("add_schedule", load_test=test, external_id=str(number), active=active, **when)
+    inspector.visit(admin, "/schedules/", f"/tests/{test}/")
 
 
 def test_a_saved_view_and_its_dialogs(viewer, inspector):
