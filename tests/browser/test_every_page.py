@@ -51,10 +51,10 @@ WALKS = {
 }  # fmt: skip
 # Routes that lead on, send a file or a part of a page; the styleguide has tests of its own.
 NO_PAGES = {
-    "livez", "readyz", "metrics",
-    "home", "sign_out", "styleguide", "run_rows", "list_live", "run_export", "selection_export", "run_columns",
-    "run_facet", "run_live", "run_errors_export", "run_archive", "runs_seen", "view_default", "view_save",
-    "intent_queue", "intent_leave", "run_star", "run_file", "run_script", "test_script", "schedule_switch", "account_test", "account_sync", "freeze_switch",
+    "livez", "readyz", "metrics", "home", "sign_out", "styleguide", "run_rows", "list_live", "run_export",
+    "selection_export", "run_columns", "run_facet", "run_live", "run_errors_export", "run_archive", "runs_seen",
+    "view_default", "view_save", "intent_queue", "intent_leave", "run_star", "run_file", "run_script",
+    "test_script", "schedule_switch", "account_test", "account_sync", "freeze_switch",
 }  # fmt: skip
 TABS = ("", "errors/", "thresholds/", "metrics/", "messages/", "config/", "activity/", "raw/")
 # The first elements that stick out of the window, if the document can be scrolled sideways.
