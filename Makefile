@@ -22,7 +22,7 @@ help:
 	@echo "make requirements  compile requirements*.in into the pinned requirements*.txt (UPGRADE=1 for newer versions)"
 	@echo "make vendor        fetch static/vendor anew: Bootstrap, htmx, font and icons, as pinned in scripts/vendor.py (needs npm)"
 
-demo: .venv/.installed
+demo: .venv/.installed-demo
 	@exec $(BIN)/python manage.py demo
 
 run: .venv/.installed
@@ -65,6 +65,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 requirements: .venv/.installed-dev
 	$(COMPILE) requirements.in -o requirements.txt
 	$(COMPILE) requirements-scale.in -o requirements-scale.txt
+	$(COMPILE) requirements-demo.in -o requirements-demo.txt
 	$(COMPILE) requirements-dev.in -o requirements-dev.txt
 
 vendor: .venv/bin/python
@@ -75,6 +76,11 @@ vendor: .venv/bin/python
 	@echo "Installing what Plimsoll needs into .venv …"
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@
+
+.venv/.installed-demo: requirements-demo.txt .venv/.installed
+	@echo "Installing what the demo needs into .venv …"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-demo.txt && touch $@ \
+		|| echo "It could not be installed; the demo does without real load." >&2
 
 .venv/.installed-dev: requirements-dev.txt .venv/.installed
 	@echo "Installing what working on Plimsoll needs into .venv …"

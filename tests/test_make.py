@@ -26,8 +26,8 @@ def outcome(*command: str, cwd: Path = ROOT, **env: str) -> tuple[int, str]:
 
 @pytest.mark.parametrize("target", ["demo", "run", "test", "lint"])
 def test_an_old_python_is_told_before_anything_is_made(tmp_path, target):
-    shutil.copy(ROOT / "requirements.txt", tmp_path)
-    shutil.copy(ROOT / "requirements-dev.txt", tmp_path)
+    for pinned in ("requirements.txt", "requirements-demo.txt", "requirements-dev.txt"):
+        shutil.copy(ROOT / pinned, tmp_path)
     code, said = outcome("make", "-f", str(ROOT / "Makefile"), target, "PYTHON=false", cwd=tmp_path)
     assert code != 0
     assert "Plimsoll needs Python 3.11 or newer; false is not." in said

@@ -9,10 +9,11 @@ from .azure import AzureService
 from .base import RunService
 from .k6 import K6Service
 from .k6_legacy import K6LegacyService
+from .locust import LocustService
 from .vsts import VstsService
 
 SERVICES: dict[str, type[RunService]] = {
-    cls.provider: cls for cls in (K6Service, K6LegacyService, AzureService, VstsService)
+    cls.provider: cls for cls in (K6Service, K6LegacyService, AzureService, VstsService, LocustService)
 }
 PROVIDER_CHOICES = [(key, cls.label) for key, cls in SERVICES.items()]
 

@@ -4,11 +4,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from runs.choices import STOPPABLE
+from runs.choices import STOPPABLE, RunStatus
 from runs.sandbox.server import Sandbox
 from runs.services import SERVICES
 from runs.services.base import RemoteRun, RunService, StartWish
 from runs.services.http import Http
+
+from .locust_stage import locust_stage
 
 NOON = 1_780_000_000.0
 # Provider key -> parts of the paths by which a run is started and stopped at its stand-in.
@@ -43,6 +45,9 @@ class SandboxStage:
 
     def advance(self, seconds: float) -> None:
         self.sandbox.advance(seconds)
+
+    def show(self, status: RunStatus) -> None:
+        """Let there be a run that is FINISHED, or RUNNING: here there are both."""
 
     def break_(self, fault: str) -> None:
         self.control.send("POST", "/__sandbox__/faults", json={"faults": [fault]})
@@ -79,7 +84,7 @@ def sandbox_stage(provider: str):
 
 
 # Provider key -> its stage. One that is not here runs in the sandbox.
-STAGES: dict[str, Any] = {}
+STAGES: dict[str, Any] = {"locust": locust_stage}
 
 
 @contextmanager
