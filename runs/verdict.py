@@ -213,10 +213,10 @@ def _nothing_to_judge(case: Case) -> Verdict | None:
     facts = case.facts
     if facts.status != RunStatus.FINISHED:
         return None
-    if facts.results_incomplete:
-        return Verdict("no_verdict", f"No verdict: {facts.provider} could not process all results.", say.ran(facts))
     if not facts.details_read:
         return Verdict("no_verdict", "No verdict yet: errors and thresholds are not read yet.", say.ran(facts))
+    if facts.results_incomplete:
+        return Verdict("no_verdict", f"No verdict: {facts.provider} could not process all results.", say.ran(facts))
     if case.thresholds:
         said = f"{say.held(case)}, but {facts.provider} gave no result"
         return Verdict("no_verdict", f"No verdict: {said}.", say.ran(facts))

@@ -23,6 +23,10 @@ class RunQuerySet(models.QuerySet):
         """Ended runs whose errors, messages and thresholds were not read yet, newest first."""
         return self.ended().filter(details_at=None, gone_at=None).order_by("-created_at", "-id")
 
+    def with_late_results(self) -> "RunQuerySet":
+        """Those of them whose details were read, though not all was there yet: they are read again soon."""
+        return self.without_details().filter(details_error="", details_again_at__isnull=False)
+
     def created_between(self, start: datetime | None, end: datetime | None) -> "RunQuerySet":
         """Requested at or after `start` and before `end`."""
         runs = self.filter(created_at__gte=start) if start else self
@@ -86,6 +90,8 @@ class Run(models.Model):
     synced_at = models.DateTimeField()
     details_at = models.DateTimeField(null=True, blank=True)
     details_error = models.TextField(blank=True)
+    # It ended just now, and not all was there when they were read: when to read them again.
+    details_again_at = models.DateTimeField(null=True, blank=True)
     gone_at = models.DateTimeField(null=True, blank=True)
 
     # Written by actions only.

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
@@ -25,6 +25,10 @@ from runs.services.base import (
 
 from .forgotten import end_forgotten, threshold_row
 from .mirror import fitted, refresh_days, save_runs
+
+# So long after a run's end details that are not final are read again, and this often; then they are taken as they are.
+LATE_RESULTS = timedelta(minutes=5)
+LATE_RESULTS_EVERY = timedelta(seconds=15)
 
 
 def read_details(service: RunService, run: Run, now: datetime, fence: Callable[[], None] = lambda: None) -> Run:
@@ -49,14 +53,22 @@ def read_details(service: RunService, run: Run, now: datetime, fence: Callable[[
         if isinstance(problem, Unauthorized) and not isinstance(problem, Forbidden):
             raise
         # One run that cannot be read must not be asked for again on every pass, nor stop the others.
-        return _noted(run, fence, details_at=now, details_error=str(problem))
+        return _noted(run, fence, details_at=now, details_error=str(problem), details_again_at=None)
     with transaction.atomic():
         [run] = save_runs(run.account, [remote], now, asked_at=now)
         # Else it has gone on since: what was read below it is out of date. (Why it ended, we may know better.)
         if run.status == remote.status or (run.status in ENDED and remote.status in ENDED):
-            save_details(run, _judged(service, run, details), now)
+            save_details(run, _judged(service, run, details), now, _again_at(service, run, details, now))
         fence()
     return run
+
+
+def _again_at(service: RunService, run: Run, details: RemoteDetails, now: datetime) -> datetime | None:
+    """When to read them again; None where they are final, or the run ended too long ago by the provider's clock."""
+    if details.final or run.status not in ENDED or run.ended_at is None:
+        return None
+    waited = abs(now - run.ended_at - service.clock_behind())
+    return now + LATE_RESULTS_EVERY if waited < LATE_RESULTS else None
 
 
 def _judged(service: RunService, run: Run, details: RemoteDetails) -> RemoteDetails:
@@ -77,8 +89,11 @@ def _noted(run: Run, fence: Callable[[], None], **columns: object) -> Run:
     return run
 
 
-def save_details(run: Run, details: RemoteDetails, now: datetime) -> None:
-    """Replace what hangs below the run; the verdict is taken over only from a run that has ended."""
+def save_details(run: Run, details: RemoteDetails, now: datetime, again_at: datetime | None = None) -> None:
+    """Replace what hangs below the run; the verdict is taken over only from a run that has ended.
+
+    With `again_at` they count as not read yet, until then.
+    """
     series = _series_rows(run, details.series)
     for model in (RunError, RunMessage, RunThreshold, RunMetric, RunSeries, RunFile):
         model.objects.filter(run=run).delete()
@@ -106,7 +121,7 @@ def save_details(run: Run, details: RemoteDetails, now: datetime) -> None:
     RunSeries.objects.bulk_create(series)
     files = {file.name: file for file in details.files}
     RunFile.objects.bulk_create([fitted(RunFile(run=run, name=f.name, label=f.label)) for f in files.values()])
-    _take_over(run, details, sum(error.occurrences for error in errors), now)
+    _take_over(run, details, sum(error.occurrences for error in errors), now, again_at)
 
 
 def _series_rows(run: Run, told: Iterable[RemoteSeries]) -> list[RunSeries]:
@@ -125,7 +140,7 @@ def _series_rows(run: Run, told: Iterable[RemoteSeries]) -> list[RunSeries]:
     return rows
 
 
-def _take_over(run: Run, details: RemoteDetails, error_count: int, now: datetime) -> None:
+def _take_over(run: Run, details: RemoteDetails, error_count: int, now: datetime, again_at: datetime | None) -> None:
     """The columns of the run that come from its details: key numbers, and once it has ended the verdict."""
     judged_anew = False
     whole = next((metric.numbers for metric in details.metrics if metric.kind == "run"), {})
@@ -135,8 +150,8 @@ def _take_over(run: Run, details: RemoteDetails, error_count: int, now: datetime
         run.error_rate = whole["failed"] / whole["count"]
     run.error_count = error_count
     run.has_archive = details.has_archive
-    run.details_at, run.details_error = now, ""
-    columns = ["p95_ms", "error_rate", "error_count", "has_archive", "details_at", "details_error"]
+    run.details_at, run.details_error, run.details_again_at = None if again_at else now, "", again_at
+    columns = ["p95_ms", "error_rate", "error_count", "has_archive", "details_at", "details_error", "details_again_at"]
     if run.status in ENDED and details.result is not None:
         judged_anew = run.result != details.result
         run.judged_result = run.result = details.result

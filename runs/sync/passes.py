@@ -320,12 +320,14 @@ class _Turn:
 
     def _read_details(self, service: RunService) -> bool:
         """Details of ended runs, newest first, within the budget and the turn; True when untried ones are left."""
+        late = self.account.runs.with_late_results()
         waiting = self.account.runs.without_details()
         self.so_far.details_left = waiting.count()
         # Those tried in vain come last: were they the newest, the others would never have their turn.
-        untried = waiting.filter(details_error="").values_list("pk", flat=True)
+        untried = waiting.filter(details_error="", details_again_at=None).values_list("pk", flat=True)
         again = waiting.exclude(details_error="").values_list("pk", flat=True)
         chosen = list(untried[: self.budget])
+        chosen += late.filter(details_again_at__lte=timezone.now()).values_list("pk", flat=True)
         # Between fresh passes they would be tried again and again.
         if self.fresh_is_read:
             chosen += again[: None if self.budget is None else self.budget - len(chosen)]

@@ -10,6 +10,7 @@ from runs.models import Account
 from runs.services.base import Unavailable
 
 BUSY_S = 5.0  # while runs are live or an intent is open
+LATE_RESULTS_S = 15.0  # while results of a run that ended just now are still to come
 LONG_LIVE = timedelta(days=1)  # a run live for longer is in no hurry, or stuck at its provider …
 LONG_LIVE_S = 60.0  # … and looked at this often
 AT_REST = timedelta(days=1)  # without a new run this long, an account is looked at less often …
@@ -30,6 +31,8 @@ def interval_of(account: Account) -> timedelta:
     asked = account.intents.unsettled().exclude(outcome=IntentOutcome.CREATED)
     if live.filter(created_at__gte=now - LONG_LIVE).exists() or asked.exists():
         return timedelta(seconds=_jittered(BUSY_S))
+    if account.runs.with_late_results().exists():
+        return timedelta(seconds=_jittered(min(LATE_RESULTS_S, account.sync_interval_s)))
     if live.exists():
         return timedelta(seconds=_jittered(min(LONG_LIVE_S, account.sync_interval_s)))
     at_rest = not account.runs.filter(created_at__gte=now - AT_REST).exists()
