@@ -326,6 +326,8 @@ class RunService(ABC):
     start_again_s: ClassVar[int] = 0
     # False: it knows no run but its last one, so that a live run it does not know any more has ended.
     keeps_history: ClassVar[bool] = True
+    # Other providers (keys) whose runs are these very runs, under the same ids: older APIs of the same service.
+    takes_over: ClassVar[tuple[str, ...]] = ()
     overlap_s: ClassVar[int] = 15 * 60  # how far behind the cursor an incremental pass looks again
     # What its API printed can be imported when somebody saved it: `saved_runs`.
     reads_saved: ClassVar[bool] = False

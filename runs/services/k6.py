@@ -83,6 +83,7 @@ class K6Service(RunService):
         }
     )
     start_again_s = KEY_SECONDS - 60
+    takes_over = ("k6-legacy",)
 
     def __init__(
         self,

@@ -83,7 +83,8 @@ def save_runs(
         return []
     with transaction.atomic():
         hold(account)
-        known = {run.external_id: run for run in Run.objects.filter(account=account, external_id__in=page)}
+        held = Run.objects.filter(account=account, external_id__in=page).select_related("requested_by")
+        known = {run.external_id: run for run in held}
         overtaken = [run for key, run in known.items() if asked_at and _is_overtaken(page[key], run, asked_at)]
         for run in overtaken:
             del page[run.external_id]
@@ -132,7 +133,8 @@ def _row(
         return row
     if remote.end_unexplained and old.stop_requested_at and row.status in ENDED:
         row.status, row.stop_reason = RunStatus.ABORTED, StopReason.USER
-    if old.provider_requested_by_id:
+    started_here = old.requested_by is not None and old.requested_by.account_id is None
+    if started_here:  # whatever the provider says, or does not say, of who asked for it
         row.provider_requested_by, row.requested_by_id = row.requested_by, old.requested_by_id
     if old.status in LIVE and row.status in LIVE:
         row.details_at = old.details_at
