@@ -57,3 +57,16 @@ def test_a_test_whose_name_is_left_out_keeps_the_one_we_have(account, fake):
     fake.tests = [RemoteTest(external_id="t1", name="", project="Shop")]
     sync_account(account)
     assert (LoadTest.objects.get().name, LoadTest.objects.get().project) == ("Checkout", "Shop")
+
+
+def test_who_started_a_run_here_stays_known_where_the_provider_names_nobody(account, fake):
+    fake.has(remote("1", requested_by_id=""))
+    sync_account(account)
+    maya = Person.objects.create(key="7", name="maya", display="maya")
+    Run.objects.update(requested_by=maya)
+    sync_account(account, full=True)
+    assert (Run.objects.get().requested_by, Run.objects.get().provider_requested_by) == (maya, None)
+    fake.has(remote("1", requested_by_id="703"))
+    sync_account(account, full=True)
+    assert Run.objects.get().requested_by == maya
+    assert Run.objects.get().provider_requested_by.display == "user 703"
