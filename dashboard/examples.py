@@ -13,6 +13,7 @@ from runs.choices import LIVE, RunResult, RunStatus, StopReason
 from runs.health import Health, health_of
 from runs.history import STRIP_RUNS, Strip
 from runs.models import Account, LoadTest, Person, Run, RunSeries, RunThreshold, SyncState
+from runs.services import SERVICES
 from runs.services.base import CheckStep
 
 COLOURS = (
@@ -31,6 +32,7 @@ HEALTHS = (
     Health("late", "Late"),
     Health("failing", "Failing"),
     Health("off", "Disabled"),
+    Health("off", "Archive"),
 )
 STEPS = (
     CheckStep("host reached", True, "api.k6.io, 84 ms"),
@@ -39,12 +41,13 @@ STEPS = (
 )
 
 
+PROVIDERS = list(SERVICES)
 NOWHERE = 900_000_000  # an id that nothing has
 
 
 def a_run(status: RunStatus, result: RunResult = RunResult.NONE, **values: object) -> Run:
     """A run of no table. `failing` is what `with_failing()` would say."""
-    account = Account(pk=NOWHERE, name="retail-prod", slug="retail-prod", provider="k6-legacy")
+    account = Account(pk=NOWHERE, name="retail-prod", slug="retail-prod", provider=PROVIDERS[0])
     load_test = LoadTest(pk=NOWHERE, account=account, name="Checkout API – peak hour", external_id="8815")
     now = timezone.now()
     given = {
@@ -142,7 +145,7 @@ def data_ages() -> dict[str, DataAge]:
 
 
 def _age(name: str, now: datetime, hours: float | None, **state: object) -> AccountAge:
-    account = Account(pk=NOWHERE, name=name, slug=name, provider="k6-legacy")
+    account = Account(pk=NOWHERE, name=name, slug=name, provider=PROVIDERS[0])
     synced = None if hours is None else now - timedelta(hours=hours)
     account.sync = SyncState(account=account, last_good_at=synced, **state)
     return AccountAge(account, health_of(account, now))

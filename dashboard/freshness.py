@@ -30,12 +30,17 @@ class Freshness:
         return max(0, int((timezone.now() - self.synced_at).total_seconds())) if self.synced_at else 0
 
 
-def freshness_of(seconds: int, live: bool) -> Freshness:
-    """What the chip says; one query. An account that is late or fails decides, or else the one synced longest ago."""
+def freshness_of(seconds: int, live: bool) -> Freshness | None:
+    """What the chip says; one query. An account that is late or fails decides, or else the one synced longest ago.
+
+    None where there are only archives, of which nothing new comes.
+    """
     now = timezone.now()
     accounts = list(Account.objects.syncable().select_related("sync"))
     times = [(account.sync.last_good_at if hasattr(account, "sync") else None, account) for account in accounts]
     never = next((account.name for moment, account in times if moment is None), None)
+    if not times and Account.objects.exists() and not Account.objects.filter(archive=False).exists():
+        return None
     if not times or never is not None:
         other = any(moment for moment, _ in times)
         return Freshness("never" if seconds else "paused", seconds, account=never if other else "")

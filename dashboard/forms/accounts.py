@@ -72,10 +72,7 @@ class AccountForm(Looks, forms.ModelForm):
         return {key: text for key in keys if (text := self.cleaned_data.get(_field_name(key), ""))}
 
     def clean_name(self) -> str:
-        name = self.cleaned_data["name"].strip()
-        if Account.objects.exclude(pk=self.instance.pk).filter(name__iexact=name).exists():
-            raise forms.ValidationError(f"There is an account “{name}” already.")
-        return name
+        return free_name(self.cleaned_data["name"], self.instance)
 
     def clean_sync_interval_s(self) -> int:
         return self.cleaned_data["sync_interval_s"] or self.instance.sync_interval_s
@@ -132,6 +129,32 @@ class AccountForm(Looks, forms.ModelForm):
         account.save()
         resume_sync(account, moved=moved)
         return account
+
+
+class ArchiveForm(Looks, forms.ModelForm):
+    """What can be changed of an account whose runs came from a file: its name."""
+
+    class Meta:
+        model = Account
+        fields = ("name",)
+
+    def __init__(self, data: Mapping[str, str] | None = None, *, instance: Account):
+        super().__init__(data, instance=instance, label_suffix="")
+
+    def clean_name(self) -> str:
+        return free_name(self.cleaned_data["name"], self.instance)
+
+    def save(self, by: str) -> Account:
+        self.instance.save(update_fields=["name"])
+        return self.instance
+
+
+def free_name(text: str, account: Account) -> str:
+    """The name without blanks around it; ValidationError where another account has it."""
+    name = text.strip()
+    if Account.objects.exclude(pk=account.pk).filter(name__iexact=name).exists():
+        raise forms.ValidationError(f"There is an account “{name}” already.")
+    return name
 
 
 class RequesterNamesForm(Looks, forms.Form):

@@ -181,7 +181,7 @@ def _initial(window: FreezeWindow | None, zone: str) -> dict[str, object]:
 
 def _scopes() -> list[tuple]:
     targets = [(f"target-{target.pk}", target.name) for target in Target.objects.all()]
-    accounts = [(f"account-{account.pk}", account.name) for account in Account.objects.all()]
+    accounts = [(f"account-{account.pk}", account.name) for account in Account.objects.filter(archive=False)]
     groups = [("Load tests of one target", targets), ("Load tests of one account", accounts)]
     return [(EVERY_START, "Every start"), *((name, choices) for name, choices in groups if choices)]
 

@@ -134,6 +134,15 @@ def provider_label(provider: str) -> str:
 
 
 @register.simple_tag
+def provider_names() -> str:
+    """All of them, as a list in a sentence."""
+    from runs.services import SERVICES
+
+    *others, last = sorted(service.label for service in SERVICES.values())
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+@register.simple_tag
 def bar(value: float | None, most: float | None, tone: str = "", label: str = "") -> SafeString:
     """A thin bar, `value` of `most`; `tone`: passed, failed, error, busy, none or "" (running)."""
     share = min(100.0, max(0.0, 100 * (value or 0) / most)) if most else 0.0

@@ -7,11 +7,14 @@ from django.contrib.auth.decorators import permission_required
 from django.db.models import Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from dashboard.forms.accounts import NAMES_SHOWN, AccountForm, RequesterNamesForm, nameless
+from dashboard.forms.accounts import NAMES_SHOWN, AccountForm, ArchiveForm, RequesterNamesForm, nameless
+from dashboard.views.control import go
 from runs import actions
+from runs.abilities import can
 from runs.accounts import AccountProblem
 from runs.fields import CredentialsUnusable
 from runs.health import Health, health_of
@@ -94,9 +97,13 @@ def account_new(request: HttpRequest) -> HttpResponse:
 @admins_only
 def account_page(request: HttpRequest, slug: str) -> HttpResponse:
     """An account's settings, its requesters' names, and how its sync does."""
-    account = get_object_or_404(Account, slug=slug)
+    account = get_object_or_404(Account.objects.select_related("sync"), slug=slug)
     sent = request.POST.get("form", "")
-    form = AccountForm(request.POST if sent == "account" else None, provider=account.provider, instance=account)
+    data = request.POST if sent == "account" else None
+    if account.archive:
+        form = ArchiveForm(data, instance=account)
+    else:
+        form = AccountForm(data, provider=account.provider, instance=account)
     names = RequesterNamesForm(request.POST if sent == "names" else None, account=account)
     if sent == "account" and form.is_valid() and _saved(request, form):
         messages.success(request, f"{account.name} is saved.")
@@ -108,13 +115,17 @@ def account_page(request: HttpRequest, slug: str) -> HttpResponse:
     return _account_page(request, account, form, names=names)
 
 
-def _account_page(request: HttpRequest, account: Account, form: AccountForm, **more: object) -> HttpResponse:
+def _account_page(
+    request: HttpRequest, account: Account, form: AccountForm | ArchiveForm, **more: object
+) -> HttpResponse:
     context = {
         "account": account,
         "form": form,
         "provider": account.provider,
         "names": RequesterNamesForm(None, account=account),
         "may_stop": not actions.may_control(request.user, account, Capability.STOP) and account.runs.live().exists(),
+        "facts": facts_of(account),
+        "tells_facts": can(account, Capability.FACTS),
         "more_names": max(0, nameless(account).count() - NAMES_SHOWN),
         **_table(account),
         **more,
@@ -122,7 +133,15 @@ def _account_page(request: HttpRequest, account: Account, form: AccountForm, **m
     return render(request, "accounts/account_page.html", context)
 
 
-def _saved(request: HttpRequest, form: AccountForm) -> Account | None:
+def facts_of(account: Account) -> list[tuple[str, list[tuple[str, str]]]]:
+    """What its provider says of it, by heading, in the provider's order: [(group, [(name, value), …]), …]."""
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for group, name, value in account.sync.facts if hasattr(account, "sync") else ():
+        groups.setdefault(group, []).append((name, value))
+    return list(groups.items())
+
+
+def _saved(request: HttpRequest, form: AccountForm | ArchiveForm) -> Account | None:
     try:
         return form.save(by=actions.shown_name(request.user))
     except AccountProblem as problem:
@@ -135,6 +154,9 @@ def _saved(request: HttpRequest, form: AccountForm) -> Account | None:
 def account_test(request: HttpRequest, slug: str) -> HttpResponse:
     """Try the address and credentials as they are in the form, without storing anything."""
     account = get_object_or_404(Account, slug=slug)
+    if account.archive:
+        messages.warning(request, f"{account.name} is an archive: there is no connection to test.")
+        return go(request, reverse("account_page", args=[account.slug]))
     form = AccountForm(request.POST, provider=account.provider, instance=account)
     with counted_calls(account):
         steps = _tested(form) if form.is_valid() else []
@@ -160,7 +182,9 @@ def account_sync(request: HttpRequest, slug: str) -> HttpResponse:
     """Let the worker sync this account next, and go back to the account whose page it was asked from (`back`)."""
     account = get_object_or_404(Account.objects.select_related("sync"), slug=slug)
     state = getattr(account, "sync", None)
-    if not account.enabled:
+    if account.archive:
+        messages.warning(request, f"{account.name} is an archive, so there is nothing to sync it with.")
+    elif not account.enabled:
         messages.warning(request, f"{account.name} is disabled, so it is not synced. Enable it first.")
     elif state and state.paused:
         messages.warning(request, f"{account.name} waits for new credentials, so it is not synced. Enter them first.")

@@ -70,7 +70,7 @@ def guard_list(request: HttpRequest) -> HttpResponse:
     by_account, by_target = count_under_way(now)
     windows = FreezeWindow.objects.select_related("account", "target")
     targets = Target.objects.annotate(tests=Count("load_tests")).order_by(Lower("name"))
-    accounts = Account.objects.filter(Q(max_running__isnull=False) | Q(read_only=True))
+    accounts = Account.objects.filter(Q(max_running__isnull=False) | Q(read_only=True), archive=False)
     context = {
         "targets": [(target, by_target[target.pk]) for target in targets],
         "freezes": sorted((freeze_line(window, now) for window in windows), key=lambda line: line.order),

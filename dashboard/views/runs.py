@@ -84,7 +84,7 @@ def _found(request: HttpRequest, form: RunFilterForm, address: Address, shown: S
         order = Order()
     place = {} if too_many else {key: form.cleaned_data[key] for key in ("after", "before")}
     page = run_page(runs, order, **place)
-    live = [run for run in page.runs if run.is_live]
+    live = [run for run in page.runs if run.is_live and not run.account.archive]
     return {
         "tokens": in_force,
         "count": count,

@@ -51,6 +51,7 @@ def styleguide(request: HttpRequest) -> HttpResponse:
         "moments": examples.moments(),
         "steps": examples.STEPS,
         "healths": examples.HEALTHS,
+        "providers": examples.PROVIDERS,
         "ages": examples.data_ages(),
         **_lists(request),
     }
