@@ -1,7 +1,8 @@
 """What the providers' manuals document, and how to find it among the requests a sandbox has seen.
 
-`ENDPOINTS` are facts of two manuals: "Test Runs Legacy API" of Grafana Cloud k6, and "Load test runs" of the VSTS REST
-API reference. docs/api-coverage.md shows for each of them the request that proves it, and the test that sent it.
+`ENDPOINTS` are facts of two manuals, "Test Runs Legacy API" of Grafana Cloud k6 and "Load test runs" of the VSTS REST
+API reference, and those calls of a third, "REST API v6" of Grafana Cloud k6, that the service has use for.
+docs/api-coverage.md shows for each of them the request that proves it, and the test that sent it.
 """
 
 import json
@@ -14,6 +15,7 @@ from typing import Any
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "api-coverage.md"
 CALL = "the call"
 K6 = "Grafana Cloud k6, Test Runs Legacy API"
+K6_V6 = "Grafana Cloud k6, REST API v6"
 VSTS = "VSTS Cloud Load Test, Load test runs"
 
 
@@ -39,7 +41,7 @@ class Endpoint:
     def matches(self, request: dict[str, Any]) -> bool:
         """Whether a request of the ledger is this call, and was granted."""
         marks = all(member(request["body"], name) == value for name, value in self.marked_by)
-        granted = request["status"] in (200, 202)
+        granted = request["status"] in (200, 202, 204)
         return granted and marks and request["method"] == self.method and self.values_in(request["path"]) is not None
 
     def values_in(self, path: str) -> dict[str, str] | None:
@@ -49,6 +51,9 @@ class Endpoint:
         return found.groupdict() if found else None
 
 
+_V6_RUN = "/cloud/v6/test_runs/{id}"
+_V6_TEST = "/cloud/v6/load_tests/{id}"
+_V6_PAGES = ("$count", "$skip", "$top")
 _RUNS = "/{account}/_apis/clt/testruns"
 _RUN = "/{account}/_apis/clt/testruns/{testRunId}"
 _LIST = ("name", "requestedBy", "status", "fromDate", "toDate", "detailed", "top")
@@ -68,6 +73,25 @@ ENDPOINTS = (
         ("$select", "$orderby", "$top", "$skip", "$count", "$filter"),
     ),
     Endpoint(K6, "Stop load test run", "POST", "/loadtests/v2/runs/{id}/stop"),
+    Endpoint(K6_V6, "List projects", "GET", "/cloud/v6/projects", (*_V6_PAGES, "$orderby")),
+    Endpoint(K6_V6, "List load tests", "GET", "/cloud/v6/load_tests", (*_V6_PAGES, "$orderby")),
+    Endpoint(K6_V6, "List test runs", "GET", "/cloud/v6/test_runs", ("$count", "$top", "created_after")),
+    Endpoint(K6_V6, "List test runs of a load test", "GET", f"{_V6_TEST}/test_runs", ("$orderby", "$top")),
+    Endpoint(K6_V6, "Read a test run", "GET", _V6_RUN),
+    Endpoint(K6_V6, "Start a load test", "POST", f"{_V6_TEST}/start"),
+    Endpoint(K6_V6, "Abort a test run", "POST", f"{_V6_RUN}/abort"),
+    Endpoint(K6_V6, "Change a test run", "PATCH", _V6_RUN, body=("note",)),
+    Endpoint(K6_V6, "Star a test run", "POST", f"{_V6_RUN}/star"),
+    Endpoint(K6_V6, "Unstar a test run", "POST", f"{_V6_RUN}/unstar"),
+    Endpoint(K6_V6, "Script of a test run", "GET", f"{_V6_RUN}/script"),
+    Endpoint(K6_V6, "Script of a load test", "GET", f"{_V6_TEST}/script"),
+    Endpoint(K6_V6, "List schedules", "GET", "/cloud/v6/schedules", _V6_PAGES),
+    Endpoint(K6_V6, "Read a schedule", "GET", "/cloud/v6/schedules/{id}"),
+    Endpoint(K6_V6, "Activate a schedule", "POST", "/cloud/v6/schedules/{id}/activate"),
+    Endpoint(K6_V6, "Deactivate a schedule", "POST", "/cloud/v6/schedules/{id}/deactivate"),
+    Endpoint(K6_V6, "List project limits", "GET", "/cloud/v6/project-limits", _V6_PAGES),
+    Endpoint(K6_V6, "List load zones", "GET", "/cloud/v6/load_zones"),
+    Endpoint(K6_V6, "Validate options", "POST", "/cloud/v6/validate_options", body=("project_id", "options.stages")),
     Endpoint(VSTS, "Get a list of test runs", "GET", _RUNS, _LIST),
     Endpoint(VSTS, "Get a test run", "GET", _RUN),
     Endpoint(VSTS, "Get test run results", "GET", f"{_RUN}/results"),
@@ -165,8 +189,8 @@ def _shape(text: str, key: str = "") -> str:
 
 _HEAD = """# Which calls are made
 
-Every endpoint, parameter and value of the two manuals, the request or answer that shows it, and the test that made it.
-Written by `make api-coverage` from what the sandbox saw: each test of
+Every endpoint, parameter and value of two manuals, and every call made of a third one, with the request or answer that
+shows it, and the test that made it. Written by `make api-coverage` from what the sandbox saw: each test of
 [tests/test_api_coverage.py](../tests/test_api_coverage.py) fails when its rows here are not what it saw, and one fails
 when something documented has no row. `{guid}`, `{number}` and `{time}` stand for what differs every time.
 
@@ -188,7 +212,7 @@ def render(rows: Sequence[Row]) -> str:
     order = list(DOCUMENTED)
     rows = sorted(rows, key=lambda row: order.index((row.endpoint, row.item)))
     text = _HEAD
-    for api in (K6, VSTS):
+    for api in (K6, K6_V6, VSTS):
         titles = [endpoint.title for endpoint in ENDPOINTS if endpoint.api == api]
         text += f"\n## {api}\n\n{_COLUMNS}"
         for row in (row for row in rows if row.endpoint in titles):

@@ -12,8 +12,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from runs.sandbox.server import Sandbox
-from runs.services.base import RemoteRun, StartWish
+from runs.services.base import Refused, RemoteRun, StartWish
 from runs.services.http import Http, parse_time
+from runs.services.k6 import K6Service
 from runs.services.k6_legacy import K6LegacyService
 from runs.services.vsts import VstsService
 from tests import api_calls
@@ -24,6 +25,7 @@ WRITING = os.environ.get("API_COVERAGE") == "write"
 START, STOP = "Start load test run", "Stop load test run"
 READ, READ_V5 = "Read load test run", "Read load test run, v5"
 LIST, LIST_V5 = "List load test runs", "List load test runs, v5"
+V6_RUNS = "List test runs"
 VSTS_LIST, ERRORS, CREATE = "Get a list of test runs", "Errors", "Create a test run"
 
 
@@ -92,6 +94,18 @@ class K6(Stage):
         return self.service().get_run(run.external_id)
 
 
+class K6V6(Stage):
+    provider = "k6"
+
+    def service(self, **options: object) -> K6Service:
+        options = {"extra_hosts": ("127.0.0.1",), "waits": (0, 0), **options}
+        return K6Service(self.sandbox.url, self.token, **options)
+
+    def wish(self) -> StartWish:
+        run = self.truth[self.one(status="completed")]
+        return StartWish(test_external_id=run["test_external_id"], test_name=run["test"], values={}, token="press-1")
+
+
 class Vsts(Stage):
     provider = "vsts"
     account = "harbour"
@@ -143,6 +157,11 @@ def sandbox() -> Iterator[Sandbox]:
 @pytest.fixture
 def k6(sandbox: Sandbox, prove: Callable, request: pytest.FixtureRequest) -> K6:
     return K6(sandbox, prove, request.node.name)
+
+
+@pytest.fixture
+def k6_v6(sandbox: Sandbox, prove: Callable, request: pytest.FixtureRequest) -> K6V6:
+    return K6V6(sandbox, prove, request.node.name)
 
 
 @pytest.fixture
@@ -287,6 +306,62 @@ def test_k6_result_status(k6: K6, value: int):
     assert (run.payload["result_status"], run.provider_result, run.result) == (value, word, result)
     item = f"value result_status {value} {word}"
     k6.proves({READ: [item]}, **{item: shown(run)})
+
+
+# -- Grafana Cloud k6, v6 ----------------------------------------------------------------------------------------------
+
+
+def everything_of(*titles: str) -> dict[str, list[str]]:
+    """All that is documented of these endpoints."""
+    return {title: [item for of, item in DOCUMENTED if of == title] for title in titles}
+
+
+def test_k6_v6_lists(k6_v6: K6V6):
+    service = k6_v6.service(page_size=2)
+    tests = [test for page in service.iter_tests() for test in page]
+    assert {test.external_id for test in tests} >= {row["test_external_id"] for row in k6_v6.truth.values()}
+    found = [run.external_id for page in service.iter_runs(None) for run in page.runs]
+    assert sorted(found) == sorted(k6_v6.truth)
+    assert [schedule for page in service.iter_schedules() for schedule in page]
+    assert service.facts()
+    titles = ("List projects", "List load tests", V6_RUNS, "List schedules", "List project limits", "List load zones")
+    k6_v6.proves(everything_of(*titles))
+
+
+def test_k6_v6_control(k6_v6: K6V6):
+    service = k6_v6.service()
+    run = service.start_step("start", k6_v6.wish(), "")
+    k6_v6.sandbox.advance(60)
+    service.stop(run.external_id)
+    k6_v6.sandbox.advance(600)
+    assert service.get_run(run.external_id).stop_reason == "user"
+    k6_v6.proves(everything_of("Start a load test", "Abort a test run", "Read a test run"))
+
+
+def test_k6_v6_notes_stars_and_scripts(k6_v6: K6V6):
+    service, external_id = k6_v6.service(), k6_v6.one(status="completed")
+    service.set_note(external_id, "slow since Monday")
+    service.set_star(external_id, True)
+    assert (service.get_run(external_id).note, service.get_run(external_id).starred) == ("slow since Monday", True)
+    service.set_star(external_id, False)
+    for script in (service.open_script(run=external_id), service.open_script(test=k6_v6.wish().test_external_id)):
+        assert b"".join(script.chunks)
+    titles = ("Change a test run", "Star a test run", "Unstar a test run", "Script of a test run")
+    k6_v6.proves(everything_of(*titles, "Script of a load test"))
+
+
+def test_k6_v6_costs_and_schedules(k6_v6: K6V6):
+    service = k6_v6.service()
+    assert service.estimate(k6_v6.wish()) > 0
+    schedules = [schedule for page in service.iter_schedules() for schedule in page]
+    on, off = (next(one for one in schedules if one.active is active and one.next_run_at) for active in (True, False))
+    over = next(one for one in schedules if one.next_run_at is None)
+    service.set_schedule(on.external_id, False)
+    service.set_schedule(off.external_id, True)
+    with pytest.raises(Refused, match="This schedule is over"):
+        service.set_schedule(over.external_id, True)
+    titles = ("Validate options", "Activate a schedule", "Deactivate a schedule", "Read a schedule")
+    k6_v6.proves(everything_of(*titles, "List test runs of a load test"))
 
 
 # -- VSTS Cloud Load Test ----------------------------------------------------------------------------------------------
