@@ -1,6 +1,6 @@
 """What an export must say of each run the sandbox made: read from the sandbox's truth by a table of our own.
 
-A second reading of the two APIs' documents, on purpose not sharing a line with the services.
+A second reading of the APIs' documents, on purpose not sharing a line with the services.
 """
 
 from datetime import datetime
@@ -33,11 +33,18 @@ VSTS_STATUS = {
     ("aborted", "none"): "aborted",
     ("error", "none"): "error",
 }
+AZURE_STATUS = {
+    "ACCEPTED": "queued", "NOTSTARTED": "queued", "VALIDATION_SUCCESS": "starting", "PROVISIONING": "starting",
+    "PROVISIONED": "starting", "CONFIGURING": "starting", "CONFIGURED": "starting", "EXECUTING": "running",
+    "EXECUTED": "processing", "DEPROVISIONING": "processing", "DEPROVISIONED": "processing", "DONE": "finished",
+    "CANCELLING": "stopping", "CANCELLED": "aborted", "FAILED": "error", "VALIDATION_FAILURE": "error",
+}  # fmt: skip
+AZURE_RESULT = {"PASSED": "passed", "FAILED": "failed", "NOT_APPLICABLE": "none"}
 
 
 def expected_export(run: dict[str, Any], account: str) -> dict[str, Any]:
     """The export's record of one run of the truth."""
-    status, result, word = _k6(run) if run["provider"] == "k6-legacy" else _vsts(run)
+    status, result, word = {"k6-legacy": _k6, "azure": _azure}.get(run["provider"], _vsts)(run)
     load = _seconds(run["load_started"], run["load_ended"])
     return {
         "account": account,
@@ -56,11 +63,17 @@ def expected_export(run: dict[str, Any], account: str) -> dict[str, Any]:
         "planned_duration_s": run["duration_s"],
         "virtual_users": run["virtual_users"],
         "note": run["note"] or "",
-    } | (
-        {"name": "", "requested_by": run["requested_by_name"] or f"user {run['requested_by']}"}
-        if run["provider"] == "k6-legacy"
-        else {}
-    )
+    } | _apart(run)
+
+
+def _apart(run: dict[str, Any]) -> dict[str, Any]:
+    """What a provider tells in other members than the rest."""
+    if run["provider"] == "k6-legacy":
+        return {"name": "", "requested_by": run["requested_by_name"] or f"user {run['requested_by']}"}
+    if run["provider"] == "azure":
+        planned, users = run["planned_duration_s"], run["virtual_users"] or None
+        return {"name": "", "planned_duration_s": planned, "virtual_users": users}
+    return {}
 
 
 def _k6(run: dict[str, Any]) -> tuple[str, str, str]:
@@ -90,6 +103,12 @@ def _vsts(run: dict[str, Any]) -> tuple[str, str, str]:
     if run["state"] == "error":
         result = "error"
     return status, result, run["state"]
+
+
+def _azure(run: dict[str, Any]) -> tuple[str, str, str]:
+    """An error is one whatever else is unknown of it, unless its criteria failed."""
+    status, result = AZURE_STATUS.get(run["status"], "unknown"), AZURE_RESULT[run["testResult"]]
+    return status, "error" if status == "error" and result != "failed" else result, run["status"]
 
 
 def _seconds(start: str | None, end: str | None) -> float | None:

@@ -21,7 +21,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationError
 
-from runs.choices import ENDED, RunResult, RunStatus, StopReason
+from runs.choices import ENDED, LIVE, RunResult, RunStatus, StopReason
 
 from .answers import clean_text
 from .base import BadRow, RemoteRun, RemoteTest
@@ -136,7 +136,8 @@ def read_run(data: Any, secrets: Sequence[str] = ()) -> RemoteRun | BadRow:
 
 def _run(row: RunRow, created: datetime, payload: Mapping[str, Any], secrets: Sequence[str]) -> RemoteRun:
     status = STATUS.get(row.status, RunStatus.UNKNOWN)
-    over, ended = status in ENDED or status == RunStatus.PROCESSING, status in ENDED
+    ended = status not in LIVE
+    over = ended or status in (RunStatus.STOPPING, RunStatus.PROCESSING)
     note = redact_text(row.description, secrets)
     errors = row.errors()
     message = "\n".join(dict.fromkeys(redact_text(error.message, secrets) for error in errors if error.message))
