@@ -5,6 +5,7 @@ from django.views.generic import RedirectView
 
 from dashboard.views import (
     accounts,
+    archives,
     bulk,
     control,
     guards,
@@ -93,7 +94,9 @@ urlpatterns = [
     # Accounts
     path("accounts/", accounts.account_list, name="account_list"),
     path("accounts/new/", accounts.account_new, name="account_new"),
+    path("accounts/import/", archives.account_import, name="account_import"),
     path("accounts/<slug:slug>/", accounts.account_page, name="account_page"),
+    path("accounts/<slug:slug>/archive/", archives.account_archive, name="account_archive"),
     path("accounts/<slug:slug>/start/", control.account_start, name="account_start"),
     path("accounts/<slug:slug>/stop/", bulk.account_stop, name="account_stop"),
     path("accounts/<slug:slug>/test/", accounts.account_test, name="account_test"),

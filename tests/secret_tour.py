@@ -9,8 +9,9 @@ import logging
 import sys
 import traceback
 import uuid
+import zipfile
 from collections.abc import Callable
-from io import StringIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import django
 django.setup()
 
 import requests  # noqa: E402 (the settings come first)
+from django.core.files.uploadedfile import SimpleUploadedFile  # noqa: E402
 from django.core.management import CommandError, call_command  # noqa: E402
 from django.http import HttpResponse  # noqa: E402
 from django.test import Client, override_settings  # noqa: E402
@@ -254,6 +256,31 @@ class Tour:
             self.post("account_page", account.slug, form="account", **settings)
             self.keep("repr", f"{account!r} {account.credentials!r} {account.__dict__!r}".encode())
 
+    def archive_files(self) -> None:
+        """Accounts leave as files and come back; so do a provider's own answers, with all that they hold."""
+        self.get("account_import")
+        for account in list(Account.objects.filter(name__endswith=" page")):
+            self.get("account_archive", account.slug)
+            self.post("account_archive", account.slug, filter="status=broken")
+            address, chosen = reverse("account_archive", args=[account.slug]), {"filter": "result=failed&latest=1"}
+            data = self.client.post(address, chosen).getvalue()
+            with zipfile.ZipFile(BytesIO(data)) as archive:
+                for name in archive.namelist():
+                    self.keep(name, archive.read(name))
+            file = SimpleUploadedFile("archive.zip", data)
+            self.post("account_import", files=file, into="new", name=f"{account.slug} copy")
+        runs = Run.objects.filter(account__name="vsts page", has_archive=True).values_list("external_id", flat=True)
+        paths = {"runs.json": "?detailed=true", **{f"{run}.json": f"/{run}/results" for run in runs[:3]}}
+        files = [SimpleUploadedFile(name, self.answer_of_vsts(path)) for name, path in paths.items()]
+        self.post("account_import", files=files, into="new", name="saved answers")
+        self.post("account_import", files=SimpleUploadedFile("odd.json", b"{"), into="new", name="saved answers")
+
+    def answer_of_vsts(self, path: str) -> bytes:
+        url = f"{self.given['accounts']['vsts']['base_url']}/_apis/clt/testruns{path}"
+        answer = requests.get(url, auth=("", self.credentials("vsts")["token"]), timeout=10)
+        answer.raise_for_status()
+        return answer.content
+
     def views(self) -> None:
         """Keep filters as a view, begin with it, change it, mark its runs as seen, and forget it."""
         self.get("view_new", query="?status=finished&unseen=1")
@@ -368,6 +395,7 @@ def main() -> None:
         tour.pages()
         for kind in ("csv", "json"):
             tour.command("export_runs", format=kind)
+        tour.archive_files()
         tour.errors()
         tour.post("sign_out")
     (directory / "seen.json").write_text(json.dumps(tour.seen))

@@ -88,6 +88,8 @@ GET = {
     "account_new": ADMINS,
     "account_page": ADMINS,
     "account_stop": ALL,
+    "account_archive": ADMINS,
+    "account_import": ADMINS,
     "account_test": (SIGN_IN, 405, 405, 405),
     "account_sync": (SIGN_IN, 405, 405, 405),
     "guard_list": ALL,
@@ -138,6 +140,8 @@ POST = {
     "view_delete": (SIGN_IN, FORBIDDEN, FORBIDDEN, 302),
     "account_new": ADMINS,
     "account_page": ADMINS,
+    "account_archive": ADMINS,
+    "account_import": (SIGN_IN, FORBIDDEN, FORBIDDEN, 422),
     "account_test": ADMINS,
     "account_sync": (SIGN_IN, FORBIDDEN, FORBIDDEN, 302),
     "target_new": ADMINS,
@@ -182,6 +186,7 @@ def arguments() -> dict[str, dict[str, object]]:
         "schedule_switch": {"pk": schedule.pk},
         "account_list": {},
         "account_new": {},
+        "account_import": {},
         "run_facet": {"key": "status"},
     }
     others = {"user_page": {"pk": person.pk}, "runs_stopped": {"token": uuid4()}}
