@@ -11,7 +11,7 @@ from runs.choices import RunResult, RunStatus
 from runs.models import Run, RunMetric
 from runs.services.base import RemoteDetails, RemoteMetric, Unavailable
 from runs.sync import sync_account
-from runs.sync.details import LATE_RESULTS, LATE_RESULTS_EVERY
+from runs.sync.details import LATE_RESULTS_EVERY
 from runs.sync.schedule import interval_of
 from tests.fake_service import remote
 
@@ -87,14 +87,23 @@ def test_they_make_no_backlog_and_the_account_is_looked_at_in_time(run, fake_acc
     assert interval_of(fake_account) < 1.2 * LATE_RESULTS_EVERY
 
 
+def test_they_come_on_top_of_a_turn_s_budget(run, fake, fake_account, clock):
+    now = timezone.now()
+    fake.has(*(remote(str(number), created_at=now + timedelta(seconds=number)) for number in range(2, 6)))
+    clock.shift(EVERY)
+    sync_account(fake_account, details_budget=1)
+
+    assert fake.asked("details")[1:] == [("details", "5"), ("details", "1")]
+
+
 def test_after_five_minutes_they_are_taken_as_they_are(run, fake, fake_account, clock):
-    for _ in range(40):
-        clock.shift(EVERY)
+    for seconds in (90, 210, 290, 330, 390):
+        clock.move_to(run.ended_at + timedelta(seconds=seconds))
         sync_account(fake_account)
 
-    assert asked(fake) <= LATE_RESULTS / LATE_RESULTS_EVERY + 1
+    assert asked(fake) == 5
     run.refresh_from_db()
-    assert run.details_at == run.ended_at + LATE_RESULTS
+    assert run.details_at == run.ended_at + timedelta(seconds=330)
     assert shown(run) == "No verdict"  # the provider never told all of it
     fake_account.sync_interval_s = 86400
     assert interval_of(fake_account) > timedelta(hours=1)

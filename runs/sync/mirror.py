@@ -31,7 +31,7 @@ COPIED = (
 # How far a run is; it only ever goes on. An unknown status tells nothing.
 _PROGRESS = {RunStatus.UNKNOWN: -1, **{status: at for at, status in enumerate(LIVE)}, **dict.fromkeys(ENDED, len(LIVE))}
 # A change in one of these means that what was read below the run may be out of date.
-TELLING = ("status", "provider_status", "provider_substatus", "provider_result", "ended_at")
+TELLING = ("status", "provider_status", "provider_substatus", "provider_result", "ended_at", "results_incomplete")
 
 
 def save_tests(account: Account, tests: Iterable[RemoteTest]) -> None:

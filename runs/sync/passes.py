@@ -330,7 +330,7 @@ class _Turn:
         chosen += late.filter(details_again_at__lte=timezone.now()).values_list("pk", flat=True)
         # Between fresh passes they would be tried again and again.
         if self.fresh_is_read:
-            chosen += again[: None if self.budget is None else self.budget - len(chosen)]
+            chosen += again[: None if self.budget is None else max(self.budget - len(chosen), 0)]
             odd = self.account.runs.ended().exclude(details_error="").filter(gone_at=None).order_by("details_at")
             chosen += odd.filter(details_at__lt=timezone.now() - ODD_AGAIN_AFTER).values_list("pk", flat=True)[
                 :ODD_AGAIN
