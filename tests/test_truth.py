@@ -22,15 +22,16 @@ SMALL_PAGES = {"k6-legacy": 3, "vsts": 4, "azure": 3}
 
 def add_accounts(sandbox: Sandbox) -> dict[str, Account]:
     """An account per provider that is compared here and has a history there, with the credentials it names."""
-    accounts = {}
     credentials = requests.get(f"{sandbox.url}/__sandbox__/credentials", timeout=10).json()
-    for provider in SMALL_PAGES.keys() & credentials.keys():
-        given = credentials[provider]
-        account = make_account(f"{provider} sandbox", provider=provider, base_url=given["base_url"])
-        account.seal_credentials(given["credentials"])
-        account.save()
-        accounts[provider] = account
-    return accounts
+    return {provider: add_account(provider, credentials) for provider in SMALL_PAGES.keys() & credentials.keys()}
+
+
+def add_account(provider: str, credentials: dict[str, dict]) -> Account:
+    given = credentials[provider]
+    account = make_account(f"{provider} sandbox", provider=provider, base_url=given["base_url"])
+    account.seal_credentials(given["credentials"])
+    account.save()
+    return account
 
 
 def truth(sandbox: Sandbox, provider: str) -> list[dict]:
@@ -117,6 +118,19 @@ def test_an_incremental_sync_after_time_has_passed_equals_the_truth(make_sandbox
     sync_account(account, details_budget=None)
     assert account.runs.live().count() < live
     assert_export_is_the_truth(sandbox, account)
+
+
+@pytest.mark.django_db
+def test_a_full_sync_through_the_second_api_of_a_provider_equals_its_truth(make_sandbox):
+    """k6 shows the same runs through two APIs; a run is started between two pages."""
+    sandbox = make_sandbox(seed=1, tests=2, runs=30, providers=("k6-legacy",))
+    account = add_account("k6", requests.get(f"{sandbox.url}/__sandbox__/credentials", timeout=10).json())
+    hook = {"provider": "k6", "after_pages": 5}
+    requests.post(f"{sandbox.url}/__sandbox__/insert_between_pages", json=hook, timeout=10).raise_for_status()
+    before = len(truth(sandbox, "k6"))
+    report = sync_account(account, full=True, details_budget=None, page_size=3)
+    assert (report.error, report.bad) == ("", [])
+    assert assert_export_is_the_truth(sandbox, account) == before + 1
 
 
 @pytest.mark.django_db

@@ -15,6 +15,10 @@ K6_WORDS = {
     5: "ABORTED_BY_USER", 6: "ABORTED_BY_SYSTEM", 7: "ABORTED_BY_SCRIPT_ERROR", 8: "ABORTED_BY_THRESHOLD",
     9: "ABORTED_BY_LIMIT",
 }  # fmt: skip
+V6_STATUS = {
+    "created": "created", "queued": "queued", "initializing": "starting", "running": "running",
+    "processing_metrics": "processing", "completed": "finished", "aborted": "aborted",
+}  # fmt: skip
 VSTS_STATUS = {
     ("pending", "none"): "created",
     ("queued", "none"): "queued",
@@ -44,6 +48,8 @@ AZURE_RESULT = {"PASSED": "passed", "FAILED": "failed", "NOT_APPLICABLE": "none"
 
 def expected_export(run: dict[str, Any], account: str) -> dict[str, Any]:
     """The export's record of one run of the truth."""
+    if run["provider"] == "k6":
+        return _expected_v6(run, account)
     status, result, word = {"k6-legacy": _k6, "azure": _azure}.get(run["provider"], _vsts)(run)
     load = _seconds(run["load_started"], run["load_ended"])
     return {
@@ -93,6 +99,41 @@ def _k6(run: dict[str, Any]) -> tuple[str, str, str]:
     if number in (4, 6, 7, 9):
         return status, "failed" if failed else "error", word
     return status, "none", word
+
+
+def _expected_v6(run: dict[str, Any], account: str) -> dict[str, Any]:
+    status, result = _v6(run)
+    return {
+        "account": account,
+        "provider": "k6",
+        "external_id": run["external_id"],
+        "test": run["test"],
+        "name": "",
+        "requested_by": run["requested_by"] or "",
+        "status": status,
+        "result": result,
+        "provider_status": run["status"],
+        "created_at": run["created"],
+        "started_at": run["load_started"],
+        "ended_at": run["load_ended"],
+        "duration_s": float(run["duration_s"]) if run["load_started"] and run["load_ended"] else None,
+        "planned_duration_s": run["planned_duration_s"],
+        "virtual_users": run["virtual_users"],
+        "note": run["note"],
+    }
+
+
+def _v6(run: dict[str, Any]) -> tuple[str, str]:
+    status, said = V6_STATUS.get(run["status"], "unknown"), run["result"]
+    if status not in ("finished", "aborted"):
+        return status, "none"
+    if said == "failed":
+        return ("timed_out" if run["error_code"] == 8016 else status), "failed"
+    if status == "finished":
+        return status, "passed" if said == "passed" and run["thresholds"] else "none"
+    if run["stopped_by"]:
+        return status, "none"
+    return ("timed_out" if run["error_code"] == 8016 else status), "error"
 
 
 def _vsts(run: dict[str, Any]) -> tuple[str, str, str]:

@@ -2,16 +2,21 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 
-from runs.choices import ENDED, STOPPABLE
+from runs.actions import start_run
+from runs.choices import ENDED, STOPPABLE, IntentOutcome
+from runs.models import SyncState
 from runs.sandbox.server import Sandbox
 from runs.services.answers import parse_time
 from runs.services.base import Refused, StartWish, Unauthorized, Unavailable
 from runs.services.http import Http
 from runs.services.k6 import K6Service
 from runs.services.k6_legacy import K6LegacyService
+from runs.sync import sync_account
+from tests.rows import make_account, make_user
 
 KEY = "9e107d9d-372b-4826-9d53-6a3d1f9d7c11"
 
@@ -136,14 +141,14 @@ def test_thresholds_are_judged_without_the_older_list(stage):
     judged = 0
     for run in runs_of(service.iter_runs(None)).values():
         made = truth[run.external_id]
-        if run.status == "finished" and made["thresholds"] and judged < 25:
+        if run.status == "finished" and made["thresholds"] and judged < 8:
             thresholds = service.get_details(run).thresholds
             judged += 1
             assert len(thresholds) == made["thresholds"]
             assert {one.broken for one in thresholds} == {None} or (
                 sum(one.broken is True for one in thresholds) == made["breached"]
             )
-    assert judged == 25
+    assert judged == 8
 
 
 def test_a_pass_goes_on_where_it_was_left(stage):
@@ -253,3 +258,51 @@ def test_no_live_run_has_a_verdict_and_live_ones_can_be_stopped(stage):
     live = [run for run in runs if run.status not in ENDED and run.status != "unknown"]
     assert {run.result for run in live} == {"none"}
     assert any(run.status in STOPPABLE for run in live)
+
+
+# -- what else there is ------------------------------------------------------------------------------------------------
+
+
+def test_schedules_are_read_and_switched(stage):
+    service = stage.service(page_size=2)
+    schedules = {one.external_id: one for page in service.iter_schedules() for one in page}
+    assert {one.test_external_id for one in schedules.values()} <= {
+        test.external_id for page in service.iter_tests() for test in page
+    }
+    assert {bool(one.rule) for one in schedules.values()} == {True, False}
+    active = next(key for key, one in schedules.items() if one.active)
+    service.set_schedule(active, False)
+    assert not {one.external_id: one for page in service.iter_schedules() for one in page}[active].active
+    service.set_schedule(active, True)
+
+
+def test_limits_zones_and_costs_are_told(stage):
+    service = stage.service()
+    groups = {fact.group.partition(" of ")[0] for fact in service.facts()}
+    assert groups == {"Limits", "Load zones"}
+    assert service.estimate(wish_for(stage)) > 0
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "fault", ["kind=lost,method=POST,path=/start,times=2", "kind=dead,method=POST,path=/start,times=1"]
+)
+def test_a_press_whose_answer_is_lost_makes_one_run_and_the_sync_names_it(stage, fault):
+    given = stage.accounts["k6"]
+    account = make_account("v6", provider="k6", base_url=given["base_url"])
+    account.seal_credentials(given["credentials"])
+    account.save()
+    sync_account(account, turn_s=0.1)
+    before = stage.truth().keys()
+    stage.tell("faults", faults=[fault])
+    load_test = account.load_tests.get(external_id=wish_for(stage).test_external_id)
+    wish = {"user": make_user("operator"), "account": account, "load_test": load_test, "values": {}, "reason": ""}
+    intent = start_run(**wish, token=uuid4())
+    assert (intent.outcome, intent.run) == (IntentOutcome.SENT, None)
+    for _ in range(2):
+        sync_account(account, turn_s=0.1)
+    intent.refresh_from_db()
+    assert {intent.external_id} == stage.truth().keys() - before
+    assert (intent.outcome, intent.run.requested_by.display) == (IntentOutcome.DONE, "operator")
+    assert account.load_tests.filter(schedules__isnull=False).exists()
+    assert SyncState.objects.get().facts
