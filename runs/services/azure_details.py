@@ -16,7 +16,14 @@ from .rows import Amount, Name, Number, Row, mapping_of
 
 TOTAL = "Total"
 MOST_REQUESTS = 1000
-UNITS = {"response_time_ms": "ms", "latency": "ms", "error": "%", "requests_per_sec": "1/s"}
+# Metric of a criterion -> (its name in the words of our thresholds, its unit).
+METRICS = {
+    "response_time_ms": ("http_req_duration", "ms"),
+    "latency": ("latency", "ms"),
+    "error": ("http_req_failed", ""),  # in per cent there, a share of 1 here
+    "requests": ("http_reqs", ""),
+    "requests_per_sec": ("http_reqs", "1/s"),
+}
 BROKEN = {"passed": False, "failed": True}
 # A criterion says when the run fails; a condition of ours says what holds while it does not.
 HOLDS = {">": "<=", "<": ">=", ">=": "<", "<=": ">", "greaterthan": "<=", "lessthan": ">="}
@@ -80,31 +87,35 @@ def read_thresholds(row: RunRow) -> list[RemoteThreshold]:
 
 
 def _threshold(item: Criterion) -> RemoteThreshold:
-    metric = f"{item.clientMetric}{{name:{item.requestName}}}" if item.requestName else item.clientMetric
-    # A request rate is one, whatever it is made from.
-    statistic = "rate" if item.clientMetric == "requests_per_sec" else item.aggregate
-    return _judged(item, metric or "criterion", statistic, UNITS.get(item.clientMetric, ""))
+    metric, unit = METRICS.get(item.clientMetric, (item.clientMetric or "criterion", ""))
+    scope = f"{{name:{item.requestName}}}" if item.requestName else ""
+    # An error rate and a request rate are one, whatever they are made from.
+    statistic = "rate" if item.clientMetric in ("error", "requests_per_sec") else item.aggregate
+    return _judged(item, metric + scope, statistic, unit, 100 if item.clientMetric == "error" else 1)
 
 
 def _server_threshold(item: ServerCriterion) -> RemoteThreshold:
     resource = item.resourceId.rstrip("/").rpartition("/")[2]
     metric = " / ".join(part for part in (resource, item.metricName) if part)
-    return _judged(item, metric or "server criterion", item.aggregation, "")
+    return _judged(item, metric or "server criterion", item.aggregation, "", 1)
 
 
-def _judged(item: Criterion | ServerCriterion, metric: str, statistic: str, unit: str) -> RemoteThreshold:
+def _judged(item: Criterion | ServerCriterion, metric: str, statistic: str, unit: str, parts: float) -> RemoteThreshold:
     statistic = _PERCENTILE.sub(r"p(\1)", AGGREGATES.get(statistic, statistic))
-    limit = "" if item.value is None else f"{item.value:.15g}"
-    sign = HOLDS.get(item.condition, f"not {item.condition}")
+    limit = None if item.value is None else item.value / parts
     broken = BROKEN.get(item.result)
     return RemoteThreshold(
         metric=clean_text(metric, 300),
-        condition=" ".join(part for part in (statistic, sign, limit) if part),
+        condition=f"{statistic}{HOLDS.get(item.condition, f' not {item.condition} ')}{_number(limit)}".strip(),
         broken=broken,
-        value=None if broken is None else item.actualValue,
-        limit=item.value,
+        value=None if broken is None or item.actualValue is None else item.actualValue / parts,
+        limit=limit,
         unit=unit,
     )
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.12g}"
 
 
 # -- numbers -----------------------------------------------------------------------------------------------------------

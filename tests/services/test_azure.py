@@ -9,6 +9,7 @@ import pytest
 from werkzeug import Response
 
 from runs.choices import ENDED, LIVE, RunResult, RunStatus, StopReason
+from runs.criteria import words
 from runs.services.azure import AzureService
 from runs.services.azure_api import VERSIONS, forget_versions
 from runs.services.azure_charts import step_for
@@ -212,21 +213,21 @@ def details(httpserver, service):
 
 
 def test_a_criterion_says_what_must_hold_and_one_that_is_not_judged_has_no_value(details):
+    pay = "http_req_duration{name:Pay}"
     assert details.thresholds == [
-        RemoteThreshold(
-            metric="response_time_ms{name:Pay}",
-            condition="p(95) <= 500",
-            broken=True,
-            value=812.4,
-            limit=500,
-            unit="ms",
-        ),
-        RemoteThreshold(metric="error", condition="percentage <= 5", broken=False, value=0.75, limit=5, unit="%"),
-        RemoteThreshold(
-            metric="requests_per_sec", condition="rate >= 20", broken=False, value=40.2, limit=20, unit="1/s"
-        ),
-        RemoteThreshold(metric="latency", condition="p(99.9) <= 900", broken=None, limit=900, unit="ms"),
-        RemoteThreshold(metric="basket / CpuTime", condition="avg <= 70", broken=False, value=41.5, limit=70),
+        RemoteThreshold(metric=pay, condition="p(95)<=500", broken=True, value=812.4, limit=500, unit="ms"),
+        RemoteThreshold(metric="http_req_failed", condition="rate<=0.05", broken=False, value=0.0075, limit=0.05),
+        RemoteThreshold(metric="http_reqs", condition="rate>=20", broken=False, value=40.2, limit=20, unit="1/s"),
+        RemoteThreshold(metric="latency", condition="p(99.9)<=900", broken=None, limit=900, unit="ms"),
+        RemoteThreshold(metric="basket / CpuTime", condition="avg<=70", broken=False, value=41.5, limit=70),
+    ]
+    said = [words(threshold) for threshold in details.thresholds]
+    assert [f"{one.what}: {one.allowed}, {one.value}" for one in said] == [
+        "p95 of Pay: p95 ≤ 500\u00a0ms, 812\u00a0ms",
+        "errors: rate ≤ 5\u00a0%, 0.75\u00a0%",
+        "request rate: rate ≥ 20\u00a0/s, 40.2\u00a0/s",
+        "p99.9 of latency: p99.9 ≤ 900\u00a0ms, ",
+        "mean of basket / CpuTime: mean ≤ 70, 41.5",
     ]
     assert details.result == RunResult.FAILED
     assert details.final is True
@@ -257,7 +258,7 @@ def test_the_error_tree_holds_broken_criteria_failed_requests_and_what_the_servi
     told = [(error.type, error.subtype, error.message, error.occurrences) for error in details.errors]
 
     assert told == [
-        ("Threshold", "response_time_ms{name:Pay}", "p(95) <= 500", 1),
+        ("Threshold", "http_req_duration{name:Pay}", "p(95)<=500", 1),
         ("Request", "Pay", "Pay", 181),
     ]
 
