@@ -1,7 +1,8 @@
 """What the providers' manuals document, and how to find it among the requests a sandbox has seen.
 
 `ENDPOINTS` are facts of two manuals, "Test Runs Legacy API" of Grafana Cloud k6 and "Load test runs" of the VSTS REST
-API reference, and those calls of a third, "REST API v6" of Grafana Cloud k6, that the service has use for.
+API reference, and those calls of two more, "REST API v6" of Grafana Cloud k6 and the data plane of Azure Load Testing,
+that the services have use for.
 docs/api-coverage.md shows for each of them the request that proves it, and the test that sent it.
 """
 
@@ -16,6 +17,7 @@ DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "api-coverage.md"
 CALL = "the call"
 K6 = "Grafana Cloud k6, Test Runs Legacy API"
 K6_V6 = "Grafana Cloud k6, REST API v6"
+AZURE = "Azure Load Testing, data plane"
 VSTS = "VSTS Cloud Load Test, Load test runs"
 
 
@@ -31,6 +33,7 @@ class Endpoint:
     body: tuple[str, ...] = ()
     # Tells calls apart that share method and path: members of the body and their values.
     marked_by: tuple[tuple[str, str], ...] = ()
+    granted: tuple[int, ...] = (200, 202, 204)
 
     @property
     def items(self) -> list[str]:
@@ -41,7 +44,7 @@ class Endpoint:
     def matches(self, request: dict[str, Any]) -> bool:
         """Whether a request of the ledger is this call, and was granted."""
         marks = all(member(request["body"], name) == value for name, value in self.marked_by)
-        granted = request["status"] in (200, 202, 204)
+        granted = request["status"] in self.granted
         return granted and marks and request["method"] == self.method and self.values_in(request["path"]) is not None
 
     def values_in(self, path: str) -> dict[str, str] | None:
@@ -54,6 +57,9 @@ class Endpoint:
 _V6_RUN = "/cloud/v6/test_runs/{id}"
 _V6_TEST = "/cloud/v6/load_tests/{id}"
 _V6_PAGES = ("$count", "$skip", "$top")
+_AZURE_RUN = "/test-runs/{testRunId}"
+_AZURE_LIST = ("orderby", "maxpagesize", "testIds", "status", "executionFrom", "executionTo", "api-version")
+_METRICS = ("metricname", "metricNamespace", "timespan", "interval", "aggregation")
 _RUNS = "/{account}/_apis/clt/testruns"
 _RUN = "/{account}/_apis/clt/testruns/{testRunId}"
 _LIST = ("name", "requestedBy", "status", "fromDate", "toDate", "detailed", "top")
@@ -92,6 +98,22 @@ ENDPOINTS = (
     Endpoint(K6_V6, "List project limits", "GET", "/cloud/v6/project-limits", _V6_PAGES),
     Endpoint(K6_V6, "List load zones", "GET", "/cloud/v6/load_zones"),
     Endpoint(K6_V6, "Validate options", "POST", "/cloud/v6/validate_options", body=("project_id", "options.stages")),
+    Endpoint(AZURE, "List Tests", "GET", "/tests", ("orderby", "maxpagesize")),
+    Endpoint(AZURE, "List Test Runs", "GET", "/test-runs", _AZURE_LIST),
+    Endpoint(AZURE, "Get Test Run", "GET", _AZURE_RUN),
+    Endpoint(
+        AZURE,
+        "Create Or Update Test Run, of a new id",
+        "PATCH",
+        _AZURE_RUN,
+        ("oldTestRunId",),
+        ("testId", "displayName", "description"),
+        granted=(201,),
+    ),
+    Endpoint(AZURE, "Create Or Update Test Run, of a known id", "PATCH", _AZURE_RUN, body=("description",)),
+    Endpoint(AZURE, "Stop", "POST", f"{_AZURE_RUN}:stop"),
+    Endpoint(AZURE, "List Metric Definitions", "GET", f"{_AZURE_RUN}/metric-definitions", ("metricNamespace",)),
+    Endpoint(AZURE, "List Metrics", "POST", f"{_AZURE_RUN}/metrics", _METRICS),
     Endpoint(VSTS, "Get a list of test runs", "GET", _RUNS, _LIST),
     Endpoint(VSTS, "Get a test run", "GET", _RUN),
     Endpoint(VSTS, "Get test run results", "GET", f"{_RUN}/results"),
@@ -189,7 +211,7 @@ def _shape(text: str, key: str = "") -> str:
 
 _HEAD = """# Which calls are made
 
-Every endpoint, parameter and value of two manuals, and every call made of a third one, with the request or answer that
+Every endpoint, parameter and value of two manuals, and every call made of two more, with the request or answer that
 shows it, and the test that made it. Written by `make api-coverage` from what the sandbox saw: each test of
 [tests/test_api_coverage.py](../tests/test_api_coverage.py) fails when its rows here are not what it saw, and one fails
 when something documented has no row. `{guid}`, `{number}` and `{time}` stand for what differs every time.
@@ -212,7 +234,7 @@ def render(rows: Sequence[Row]) -> str:
     order = list(DOCUMENTED)
     rows = sorted(rows, key=lambda row: order.index((row.endpoint, row.item)))
     text = _HEAD
-    for api in (K6, K6_V6, VSTS):
+    for api in (K6, K6_V6, AZURE, VSTS):
         titles = [endpoint.title for endpoint in ENDPOINTS if endpoint.api == api]
         text += f"\n## {api}\n\n{_COLUMNS}"
         for row in (row for row in rows if row.endpoint in titles):

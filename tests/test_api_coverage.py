@@ -7,11 +7,13 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from runs.sandbox.server import Sandbox
+from runs.services.azure import AzureService
 from runs.services.base import Refused, RemoteRun, StartWish
 from runs.services.http import Http, parse_time
 from runs.services.k6 import K6Service
@@ -106,6 +108,14 @@ class K6V6(Stage):
         return StartWish(test_external_id=run["test_external_id"], test_name=run["test"], values={}, token="press-1")
 
 
+class Azure(Stage):
+    provider = "azure"
+
+    def service(self, **options: object) -> AzureService:
+        options = {"extra_hosts": ("127.0.0.1",), "waits": (0, 0), "now": self.now, **options}
+        return AzureService(self.sandbox.url, self.token, login_url=self.sandbox.url, **options)
+
+
 class Vsts(Stage):
     provider = "vsts"
     account = "harbour"
@@ -162,6 +172,12 @@ def k6(sandbox: Sandbox, prove: Callable, request: pytest.FixtureRequest) -> K6:
 @pytest.fixture
 def k6_v6(sandbox: Sandbox, prove: Callable, request: pytest.FixtureRequest) -> K6V6:
     return K6V6(sandbox, prove, request.node.name)
+
+
+@pytest.fixture
+def azure(prove: Callable, request: pytest.FixtureRequest) -> Iterator[Azure]:
+    with Sandbox(seed=5, tests=2, runs=12, speed=1, clock=NOON.timestamp, providers=("azure",)) as sandbox:
+        yield Azure(sandbox, prove, request.node.name)
 
 
 @pytest.fixture
@@ -362,6 +378,62 @@ def test_k6_v6_costs_and_schedules(k6_v6: K6V6):
         service.set_schedule(over.external_id, True)
     titles = ("Validate options", "Activate a schedule", "Deactivate a schedule", "Read a schedule")
     k6_v6.proves(everything_of(*titles, "List test runs of a load test"))
+
+
+# -- Azure Load Testing ------------------------------------------------------------------------------------------------
+
+
+def test_azure_lists(azure: Azure):
+    service = azure.service()
+    assert {test.external_id for tests in service.iter_tests() for test in tests}
+    assert {run.external_id for page in service.iter_runs(None) for run in page.runs} == set(azure.truth)
+    tests = sorted({row["test_external_id"] for row in azure.truth.values()})
+    assert service.find_runs(test_ids=tests, statuses=["DONE", "CANCELLED"], since=NOON - timedelta(3650), until=NOON)
+    filters = ["testIds", "status", "executionFrom", "executionTo"]
+    names = ["orderby", "maxpagesize", *filters, "api-version"]
+    azure.proves(
+        {
+            "List Tests": [CALL, "query orderby", "query maxpagesize"],
+            "List Test Runs": [CALL, *(f"query {name}" for name in names)],
+        }
+    )
+
+
+def test_azure_control(azure: Azure):
+    """A run is started, and repeated, by a PATCH of an id of our own; a PATCH of a known one changes it."""
+    service, test = azure.service(), next(iter(azure.truth.values()))
+    wish = StartWish(
+        test_external_id=test["test_external_id"],
+        test_name=test["test"],
+        values={"description": "why"},
+        token="press-1",
+    )
+    old = service.start_step("start", wish, "").external_id
+    run = service.start_step("start", replace(wish, token="press-2", rerun_of=old), "")
+    service.set_note(run.external_id, "seen")
+    assert service.get_run(run.external_id).note == "seen"
+    service.stop(run.external_id)
+    start = [CALL, "path testRunId", "query oldTestRunId", "body testId", "body displayName", "body description"]
+    azure.proves(
+        {
+            "Get Test Run": [CALL, "path testRunId"],
+            "Create Or Update Test Run, of a new id": start,
+            "Create Or Update Test Run, of a known id": [CALL, "path testRunId", "body description"],
+            "Stop": [CALL, "path testRunId"],
+        }
+    )
+
+
+def test_azure_metrics(azure: Azure):
+    service = azure.service()
+    assert service.get_details(service.get_run(azure.one(status="DONE"))).series
+    names = ["metricname", "metricNamespace", "timespan", "interval", "aggregation"]
+    azure.proves(
+        {
+            "List Metric Definitions": [CALL, "path testRunId", "query metricNamespace"],
+            "List Metrics": [CALL, "path testRunId", *(f"query {name}" for name in names)],
+        }
+    )
 
 
 # -- VSTS Cloud Load Test ----------------------------------------------------------------------------------------------

@@ -173,9 +173,6 @@ class AzureApi:
     def tests(self, page_size: int) -> Iterator[tuple[list[Any], str]]:
         return self.pages("tests", [("orderby", "lastModifiedDateTime desc"), ("maxpagesize", str(page_size))])
 
-    def test(self, test_id: str) -> Any:
-        return self._get(f"tests/{quote(test_id, safe='')}")
-
     def runs(
         self,
         page_size: int,
