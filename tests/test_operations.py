@@ -18,7 +18,7 @@ OTHERS = {"FILE", "NAME", "POSTGRES_PASSWORD", "RABBITMQ_PASSWORD", "WEB_PORTS"}
 
 
 def test_every_command_and_option_it_names_exists():
-    said = set(re.findall(r"(?:manage\.py|--rm manage) ([a-z_]+)((?: --[a-z-]+)*)", GUIDES))
+    said = set(re.findall(r"(?:manage\.py|--rm manage) ([a-z0-9_]+)((?: --[a-z-]+)*)", GUIDES))
     assert {name for name, _ in said} >= {
         "backup",
         "restore",
