@@ -4,6 +4,7 @@ import json
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from io import StringIO
+from typing import Any
 
 import pytest
 import requests
@@ -131,6 +132,37 @@ def test_a_full_sync_through_the_second_api_of_a_provider_equals_its_truth(make_
     report = sync_account(account, full=True, details_budget=None, page_size=3)
     assert (report.error, report.bad) == ("", [])
     assert assert_export_is_the_truth(sandbox, account) == before + 1
+
+
+# What each of two APIs says of one run in words of its own.
+OWN_WORDS = {"account", "provider", "provider_status", "requested_by"}
+UNTOLD = {"planned_duration_s", "virtual_users"}
+
+
+@pytest.mark.django_db
+def test_a_run_is_exported_the_same_whichever_api_of_its_provider_showed_it(make_sandbox):
+    sandbox = make_sandbox(seed=4, tests=1, runs=20, providers=("k6-legacy",))
+    credentials = requests.get(f"{sandbox.url}/__sandbox__/credentials", timeout=10).json()
+    older, newer = (add_account(provider, credentials) for provider in ("k6-legacy", "k6"))
+    for seconds in (0, 4 * 3600):
+        sandbox.advance(seconds)
+        for account in (older, newer):
+            assert sync_account(account, details_budget=None).error == ""
+        assert assert_export_is_the_truth(sandbox, newer) >= 19
+        assert differing(exported(newer), exported(older)) == {}
+
+
+def differing(newer: dict[str, dict], older: dict[str, dict]) -> dict[str, dict]:
+    """Run -> field -> both values. The newer API tells whole seconds of load, and no plan of a run that it refused."""
+
+    def agree(name: str, mine: Any, theirs: Any) -> bool:
+        if name == "duration_s" and mine is not None and theirs is not None:
+            return abs(mine - theirs) < 1
+        return name in OWN_WORDS or same(mine, theirs) or (name in UNTOLD and mine is None)
+
+    rows = {key: {name: (value, older[key][name]) for name, value in record.items()} for key, record in newer.items()}
+    wrong = {key: {name: pair for name, pair in row.items() if not agree(name, *pair)} for key, row in rows.items()}
+    return {key: row for key, row in wrong.items() if row}
 
 
 @pytest.mark.django_db
