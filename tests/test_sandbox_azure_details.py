@@ -218,11 +218,14 @@ def test_schedules_are_listed_narrowed_paused_and_resumed(slow):
 
 
 def test_a_refusal_on_purpose_speaks_as_its_address_does(slow):
-    slow.tell("faults", faults=["kind=429,retry_after=30,provider=azure,path=/test-runs", "kind=503,path=/oauth2/"])
+    slow.tell(
+        "faults", faults=["kind=429,retry_after=30,provider=azure,path=/test-runs", "kind=503,path=/oauth2/,times=1"]
+    )
+    slow.tell("faults", kind=401, path="/oauth2/")
     answer = slow.call("GET", "/test-runs")
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, "30")
     assert answer.json()["error"]["code"] == answer.headers["x-ms-error-code"] == "TooManyRequests"
-    assert slow.login().json()["error_codes"] == [90033]
+    assert [slow.login().json()["error_codes"] for _ in range(2)] == [[90033], [7000222]]
     assert slow.call("GET", "/tests").status_code == 200
 
 

@@ -41,6 +41,9 @@ def error(status: int, word: str, code: int, sentence: str) -> Refusal:
 
 
 def unasked(status: int) -> Refusal:
+    """What a fault says: a secret that is no longer good, or trouble that will pass."""
+    if status == 401:
+        return error(401, "invalid_client", 7000222, "The provided client secret keys for the app are expired.")
     return error(status, "temporarily_unavailable", 90033, "A transient error has occurred. Please try again.")
 
 

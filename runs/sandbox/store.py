@@ -1,4 +1,4 @@
-"""The one store behind both providers: generated once, kept in SQLite, held in memory, changed under one lock."""
+"""The one store behind all providers: generated once, kept in SQLite, held in memory, changed under one lock."""
 
 import json
 import sqlite3

@@ -1,4 +1,4 @@
-"""Requests, replies and routes, before any provider's manners: nothing here knows k6 or VSTS."""
+"""Requests, replies and routes, before any provider's manners: nothing here knows one of them."""
 
 import json
 import re

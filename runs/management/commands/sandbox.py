@@ -1,4 +1,4 @@
-"""`manage.py sandbox`: the stand-in servers for k6 and VSTS."""
+"""`manage.py sandbox`: the stand-in servers of the providers."""
 
 import sys
 from argparse import ArgumentParser
