@@ -1,7 +1,9 @@
 """The demo: the dashboard over stand-in providers, with data of its own and people anybody may sign in as."""
 
 import fcntl
+import importlib.util
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,15 +14,24 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
-from dashboard.processes import LOOPBACK, START_SECONDS, get_json, manage, prepare, start_dashboard
+from dashboard.processes import LOOPBACK, START_SECONDS, answers, get_json, manage, prepare, start_dashboard
 from dashboard.supervisor import Supervisor, check_port, free_port
 from runs.accounts import resume_sync
-from runs.models import Account
+from runs.models import Account, LoadTest
+from runs.services import SERVICES
+from runs.services.locust import TEST_ID, LocustService
 
 PASSWORD = "plimsoll"  # noqa: S105 (meant to be known: the demo is reachable from this machine only)
 ROLES = ("viewer", "operator", "admin")
-ACCOUNTS = {"k6-legacy": "k6 sandbox", "vsts": "VSTS sandbox"}
-SANDBOX_PORT = 8089
+MADE_BY = "make demo"
+SANDBOX_PORT, TARGET_PORT, LOCUST_PORT = 8089, 8090, 8091
+HERE = Path(__file__).parent
+# How its load begins in the start dialog, and thresholds that it does not hold.
+START_VALUES = {"users": "20", "spawn_rate": "4", "host": "", "run_time": "3m"}
+THRESHOLDS = {"p95_ms": 300, "error_rate": 0.01, "rate_per_s": 5}
+NO_LOAD = (
+    "Locust is not installed, so the demo starts no real load: pip install --require-hashes -r requirements-demo.txt"
+)
 
 
 class DemoRuns(Exception):
@@ -64,10 +75,47 @@ def start(supervisor: Supervisor, port: int) -> None:
     check_port(LOOPBACK, port)
     sandbox_port = free_port(LOOPBACK, SANDBOX_PORT)
     supervisor.start("sandbox", manage("sandbox", "--port", str(sandbox_port)))
+    locust_port = start_load(supervisor)
     prepare()
     add_people()
-    add_accounts(sandbox_credentials(supervisor, sandbox_port))
+    credentials = sandbox_credentials(supervisor, sandbox_port)
+    send_sign_ins_to_the_sandbox(credentials)
+    add_accounts(credentials)
+    if locust_port:
+        supervisor.wait_until(lambda: answers(LOOPBACK, locust_port, "/"), START_SECONDS, "Locust")
+        add_load_account(f"http://{LOOPBACK}:{locust_port}")
     start_dashboard(supervisor, LOOPBACK, port)
+
+
+def start_load(supervisor: Supervisor) -> int | None:
+    """A small application, and a real Locust for it: that one's port, or None, which is said, where there is none."""
+    if importlib.util.find_spec("locust") is None:
+        supervisor.say(NO_LOAD)
+        return None
+    target = free_port(LOOPBACK, TARGET_PORT)
+    supervisor.start("target", [sys.executable, str(HERE / "demo_target.py"), str(target)])
+    port = free_port(LOOPBACK, LOCUST_PORT)
+    # It prints the traceback of each exception, and its users raise many.
+    supervisor.start("locust", locust(port, f"http://{LOOPBACK}:{target}"), quiet=True)
+    return port
+
+
+def locust(port: int, target: str) -> list[str]:
+    """The command line of a Locust that waits to be started from its web interface, or from here."""
+    return [
+        *(sys.executable, "-m", "locust", "--locustfile", str(HERE / "demo_locustfile.py")),
+        *(
+            "--web-host",
+            LOOPBACK,
+            "--web-port",
+            str(port),
+            "--host",
+            target,
+            "--loglevel",
+            "WARNING",
+            "--skip-log-setup",
+        ),
+    ]
 
 
 def add_people() -> None:
@@ -90,17 +138,41 @@ def sandbox_credentials(supervisor: Supervisor, port: int) -> dict[str, Any]:
     return answer
 
 
+def send_sign_ins_to_the_sandbox(credentials: Mapping[str, Any]) -> None:
+    """For the processes that are started from now on: tokens come from the sandbox, too, where a provider has them."""
+    for provider, access in credentials.items():
+        if "login_url" in access:
+            os.environ[f"{provider.upper()}_LOGIN_URL"] = access["login_url"]
+
+
 def add_accounts(credentials: Mapping[str, Any]) -> None:
     """The sandbox's accounts, pointed at where it listens this time and due at once. Their runs are kept."""
-    for provider, name in ACCOUNTS.items():
-        account = Account.objects.filter(name=name).first() or Account(name=name, provider=provider)
-        moved = account.base_url != credentials[provider]["base_url"]
-        account.base_url = credentials[provider]["base_url"]
-        account.seal_credentials(credentials[provider]["credentials"])
-        account.credentials_set_at = timezone.now()
-        account.credentials_set_by = "make demo"
-        account.save()
-        resume_sync(account, moved=moved)
+    for provider, access in credentials.items():
+        if provider in SERVICES:
+            add_account(provider, f"{SERVICES[provider].label}, sandbox", access["base_url"], access["credentials"])
+
+
+def add_account(provider: str, name: str, base_url: str, credentials: Mapping[str, str]) -> Account:
+    """The demo's account at a provider, as an earlier start made it or new."""
+    account = Account.objects.filter(provider=provider, credentials_set_by=MADE_BY).first()
+    account = account or Account(name=name, provider=provider)
+    moved = account.base_url != base_url
+    account.base_url = base_url
+    account.seal_credentials(credentials)
+    account.credentials_set_at = timezone.now()
+    account.credentials_set_by = MADE_BY
+    account.save()
+    resume_sync(account, moved=moved)
+    return account
+
+
+def add_load_account(base_url: str) -> None:
+    """The Locust of the demo, and thresholds for its load test that somebody may change."""
+    account = add_account(LocustService.provider, "Locust on this machine", base_url, {})
+    LoadTest.objects.get_or_create(
+        account=account, external_id=TEST_ID,
+        defaults={"name": "Demo shop", "start_values": START_VALUES, "own_thresholds": THRESHOLDS},
+    )  # fmt: skip
 
 
 @contextmanager

@@ -81,6 +81,7 @@ class Supervisor:
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._rest: dict[str, bytes] = {}
         self._last: dict[str, deque[str]] = {}
+        self._quiet: set[str] = set()
         self._selector = selectors.DefaultSelector()
         self._handlers: dict[int, object] = {}
 
@@ -96,8 +97,13 @@ class Supervisor:
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
 
-    def start(self, name: str, command: Sequence[str], env: Mapping[str, str] | None = None) -> int:
-        """Start `command` (its environment: ours plus `env`) as the child `name`; returns its process id."""
+    def start(
+        self, name: str, command: Sequence[str], env: Mapping[str, str] | None = None, *, quiet: bool = False
+    ) -> int:
+        """Start `command` (its environment: ours plus `env`) as the child `name`; returns its process id.
+
+        `quiet`: its lines are told only should it end by itself.
+        """
         parent = os.getpid()
         # Its own session: Ctrl-C in the terminal reaches only us, and the whole group can be ended by its id.
         child = subprocess.Popen(
@@ -110,11 +116,17 @@ class Supervisor:
             preexec_fn=lambda: end_with(parent),
         )
         self._children[name] = child
+        self._quiet |= {name} if quiet else set()
         self._rest[name] = b""
         self._last[name] = deque(maxlen=LAST_LINES)
         os.set_blocking(child.stdout.fileno(), False)
         self._selector.register(child.stdout, selectors.EVENT_READ, name)
         return child.pid
+
+    def say(self, line: str) -> None:
+        """A line of our own among those of the children."""
+        self._out.write(f"{line}\n")
+        self._out.flush()
 
     def run(self) -> None:
         """Keep going until somebody asks for the end (Stopped) or a child ends (ChildEnded)."""
@@ -152,6 +164,8 @@ class Supervisor:
     def _print(self, name: str, line: str) -> None:
         if line:
             self._last[name].append(line)
+            if name in self._quiet:
+                return
             with suppress(OSError):  # our own terminal or pipe may be gone; the children still have to be ended
                 self._out.write(f"{name} | {line}\n")
                 self._out.flush()

@@ -26,6 +26,7 @@ from dashboard.views import (
     schedules,
     sign_in,
     styleguide,
+    thresholds,
 )
 
 handler500 = "dashboard.views.errors.broken"
@@ -81,6 +82,7 @@ urlpatterns = [
     path("tests/", load_tests.test_list, name="test_list"),
     path("tests/<int:pk>/", load_tests.test_page, name="test_page"),
     path("tests/<int:pk>/start/", control.test_start, name="test_start"),
+    path("tests/<int:pk>/thresholds/", thresholds.test_thresholds, name="test_thresholds"),
     path("tests/<int:pk>/target/", guards.test_target, name="test_target"),
     path("tests/<int:pk>/stop/", bulk.test_stop, name="test_stop"),
     path("tests/<int:pk>/script/", run_more.test_script, name="test_script"),

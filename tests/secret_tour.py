@@ -322,6 +322,8 @@ class Tour:
         self.post("test_target", load_test.pk, target=target)
         self.get("target_delete", target)
         self.post("target_delete", target)
+        self.get("test_thresholds", load_test.pk)
+        self.post("test_thresholds", load_test.pk, p95_ms="500")
 
     def one_of_each_kind(self) -> list[Run]:
         kinds = {(run.account_id, run.provider_status, run.result): run for run in Run.objects.all()}

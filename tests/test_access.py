@@ -77,6 +77,7 @@ GET = {
     "account_start": ALL,
     "test_stop": ALL,
     "test_script": POST_ONLY,
+    "test_thresholds": (SIGN_IN, FORBIDDEN, 404, 404),  # this one's provider knows its own
     "schedule_list": ALL,
     "schedule_switch": POST_ONLY,
     "intent_list": ALL,
@@ -148,6 +149,7 @@ POST = {
     "target_page": ADMINS,
     "target_delete": (SIGN_IN, FORBIDDEN, FORBIDDEN, 302),
     "test_target": (SIGN_IN, FORBIDDEN, FORBIDDEN, 302),
+    "test_thresholds": (SIGN_IN, FORBIDDEN, 404, 404),
     "freeze_new": ADMINS,
     "freeze_page": ADMINS,
     "freeze_delete": (SIGN_IN, FORBIDDEN, FORBIDDEN, 302),
@@ -170,9 +172,7 @@ def arguments() -> dict[str, dict[str, object]]:
     person = make_user("viewer", "somebody")
     lists = ("run_list", "run_rows", "run_export", "run_columns", "run_facet")
     of_run = {name: {"pk": run.pk} for name in GET if name.startswith("run_") and name not in lists}
-    of_test = {
-        name: {"pk": load_test.pk} for name in ("test_page", "test_start", "test_stop", "test_target", "test_script")
-    }
+    of_test = {name: {"pk": load_test.pk} for name in GET if name.startswith("test_") and name != "test_list"}
     of_account = {name: {"slug": account.slug} for name in GET if name.startswith("account_")}
     of_intent = {name: {"token": intent.token} for name in GET if name.startswith("intent_") and name != "intent_list"}
     view = SavedView.objects.create(owner=person, name="Nightlies", shared=True)

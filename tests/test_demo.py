@@ -12,7 +12,8 @@ import pytest
 from django.contrib.auth.models import Group, User
 
 from dashboard import demo
-from runs.models import Account, SyncState
+from dashboard.supervisor import Supervisor
+from runs.models import Account, LoadTest, SyncState
 from tests.processes import an_unused_port, manage_py, read_until, using
 
 CREDENTIALS = {
@@ -55,9 +56,34 @@ def test_one_account_per_provider_that_opens_with_the_sandbox_credentials():
     demo.add_accounts(CREDENTIALS)
     seen = {account.provider: (account.name, account.open_credentials()) for account in Account.objects.all()}
     assert seen == {
-        "k6-legacy": ("k6 sandbox", {"token": "one"}),
-        "vsts": ("VSTS sandbox", {"token": "two"}),
+        "k6-legacy": ("Grafana Cloud k6 (legacy API), sandbox", {"token": "one"}),
+        "vsts": ("VSTS Cloud Load Test, sandbox", {"token": "two"}),
     }
+
+
+@pytest.mark.django_db
+def test_a_provider_that_plimsoll_does_not_speak_gets_no_account():
+    demo.add_accounts({"toy": {"base_url": "http://127.0.0.1:8089", "credentials": {}}})
+    assert not Account.objects.exists()
+
+
+@pytest.mark.django_db
+def test_the_locust_of_the_demo_keeps_what_somebody_changed_of_its_thresholds():
+    demo.add_load_account("http://127.0.0.1:8091")
+    load_test = LoadTest.objects.get()
+    assert (load_test.own_thresholds, load_test.start_values["run_time"]) == (demo.THRESHOLDS, "3m")
+    LoadTest.objects.update(own_thresholds={"p95_ms": 900})
+    demo.add_load_account("http://127.0.0.1:9999")
+    [account] = Account.objects.all()
+    assert (account.base_url, account.open_credentials()) == ("http://127.0.0.1:9999", {})
+    assert LoadTest.objects.get().own_thresholds == {"p95_ms": 900}
+
+
+def test_without_locust_the_demo_says_so_in_a_line_and_goes_on(monkeypatch, capsys):
+    monkeypatch.setattr(demo.importlib.util, "find_spec", lambda name: None)
+    with Supervisor() as supervisor:
+        assert demo.start_load(supervisor) is None
+    assert capsys.readouterr().out.splitlines() == [demo.NO_LOAD]
 
 
 @pytest.mark.django_db

@@ -64,6 +64,14 @@ def test_what_children_print_is_passed_on_under_their_names():
     assert sorted(out.getvalue().splitlines()) == ["web | first", "web | second", "worker | to stderr"]
 
 
+def test_a_quiet_child_is_heard_only_when_it_dies():
+    out = io.StringIO()
+    with pytest.raises(ChildEnded, match="so it went"), Supervisor(out) as supervisor:
+        supervisor.start("load", python("print('so it went')"), quiet=True)
+        supervisor.run()
+    assert out.getvalue() == ""
+
+
 def test_a_child_that_dies_ends_the_others_and_its_last_lines_are_told():
     with pytest.raises(ChildEnded) as told, Supervisor(io.StringIO()) as supervisor:
         sleeper = supervisor.start("web", python(SLEEPER))

@@ -17,6 +17,7 @@ from dashboard.permissions import viewers
 from dashboard.run_links import query_of, runs_url
 from dashboard.trend import trend_of
 from dashboard.views.schedules import any_keeps_schedules, lines_of
+from dashboard.views.thresholds import in_words
 from runs import actions, history_rows
 from runs.abilities import can, label_of
 from runs.history import TESTS_PER_PAGE, Counts, Span, Strip, Tally, strip
@@ -128,6 +129,8 @@ def test_page(request: HttpRequest, pk: int) -> HttpResponse:
         "may_stop": not actions.may_control(request.user, test.account, Capability.STOP) and test.runs.live().exists(),
         "schedules": lines_of(list(test.schedules.select_related("load_test__account")), request.user),
         "keeps_schedules": can(test.account, Capability.SCHEDULES),
+        "keeps_thresholds": can(test.account, Capability.OWN_THRESHOLDS),
+        "thresholds": in_words(test),
         "has_script": can(test.account, Capability.SCRIPT),
     }
     return render(request, "tests/page.html", context)

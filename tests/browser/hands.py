@@ -87,6 +87,25 @@ def add_schedule(load_test: int, **values: Any) -> None:
     Schedule.objects.create(load_test_id=load_test, next_run_at=now + timedelta(hours=1), synced_at=now, **values)
 
 
+def add_load_account(base_url: str) -> int:
+    """The demo's account at a Locust; its load test."""
+    from dashboard import demo
+    from runs.models import LoadTest
+
+    demo.add_load_account(base_url)
+    return LoadTest.objects.get(account__base_url=base_url).pk
+
+
+def forget_account(base_url: str) -> None:
+    """As if it had never been: with its runs, and what was pressed."""
+    from runs.models import Account
+
+    account = Account.objects.get(base_url=base_url)
+    for rows in (account.intents, account.runs, account.load_tests):
+        rows.all().delete()
+    account.delete()
+
+
 def end_session(key: str) -> None:
     """As if it had run out."""
     from django.contrib.sessions.models import Session
@@ -100,6 +119,8 @@ TASKS: dict[str, Callable[..., Any]] = {
     "change": change,
     "add_errors": add_errors,
     "add_schedule": add_schedule,
+    "add_load_account": add_load_account,
+    "forget_account": forget_account,
     "end_session": end_session,
 }
 

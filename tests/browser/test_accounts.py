@@ -71,7 +71,7 @@ def test_the_stored_credentials_can_be_tested_and_are_on_no_page(admin, given, p
 
 def test_a_sync_is_asked_for_from_the_list(admin):
     admin.goto("/accounts/")
-    admin.get_by_role("button", name="Sync VSTS sandbox now").click()
+    admin.get_by_role("button", name="Sync VSTS Cloud Load Test, sandbox now").click()
     expect(admin.locator("#messages")).to_contain_text("is synced now.")
 
 

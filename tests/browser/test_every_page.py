@@ -39,6 +39,7 @@ WALKS = {
     },
     "test_what_follows_an_ended_run": {"run_start_again", "run_note"},
     "test_schedules": {"schedule_list", "test_page"},
+    "test_thresholds_of_our_own": {"test_page", "test_thresholds"},
     "test_a_saved_view_and_its_dialogs": {"view_list", "view_page", "view_delete"},
     "test_accounts_people_and_own_page": {
         "account_list", "account_new", "account_page", "user_list", "user_new", "user_page", "me", "shortcuts", "jump",
@@ -198,6 +199,11 @@ def test_a_saved_view_and_its_dialogs(viewer, inspector):
         viewer.get_by_role("link", name=f"{link} Looked at from every side").click()
         expect(viewer.locator("dialog[open]")).to_be_visible()
         inspector.look(viewer, f"{link} dialog")
+
+
+def test_thresholds_of_our_own(admin, inspector, world):
+    with world.load_account("http://127.0.0.1:9") as test:
+        inspector.visit(admin, f"/tests/{test}/", f"/tests/{test}/thresholds/")
 
 
 def test_accounts_people_and_own_page(admin, inspector):

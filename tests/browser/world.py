@@ -3,7 +3,8 @@
 import json
 import subprocess
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,7 +15,7 @@ from runs.sandbox.server import Sandbox
 from tests.processes import ROOT, an_unused_port
 
 K6, VSTS = "k6-legacy", "vsts"
-SLUGS = {K6: "k6-sandbox", VSTS: "vsts-sandbox"}
+SLUGS = {K6: "grafana-cloud-k6-legacy-api-sandbox", VSTS: "vsts-cloud-load-test-sandbox"}
 # A started run lives ten to twenty seconds of the sandbox's clock; so long after it, everything has ended.
 LONG = 900
 RUN = ["pk", "external_id", "number", "status", "result", "load_test__name", "load_test_id", "requested_by__display"]
@@ -31,9 +32,10 @@ class World:
         self.sandbox.start()
         port = an_unused_port()
         self.url = f"http://127.0.0.1:{port}"
+        accounts = {key: given for key, given in self.control("credentials").items() if key in SLUGS}
         self._log = (self._directory / "hands.log").open("w")
         self._hands = subprocess.Popen(
-            [sys.executable, "-m", "tests.browser.hands", json.dumps(self.control("credentials")), str(port)],
+            [sys.executable, "-m", "tests.browser.hands", json.dumps(accounts), str(port)],
             cwd=ROOT,
             env={
                 **demo.environment(self._directory / "demo"),
@@ -79,6 +81,14 @@ class World:
         """Let the sandbox's clock run on, then read the news."""
         self.sandbox.advance(seconds)
         self.sync(provider)
+
+    @contextmanager
+    def load_account(self, base_url: str) -> Iterator[int]:
+        """The demo's account at a Locust, for as long as the context: its load test."""
+        try:
+            yield self.tell("add_load_account", base_url=base_url)
+        finally:
+            self.tell("forget_account", base_url=base_url)
 
     def runs(self, **filters: Any) -> list[dict[str, Any]]:
         """Runs the dashboard knows, newest first, with the columns of RUN; `filters` are the ORM's."""
