@@ -242,12 +242,14 @@ def test_what_cannot_be_read_is_named_and_the_rest_comes_in():
     assert len(bad) == report.bad == 9
 
 
-def test_live_runs_of_an_archive_are_shown_as_they_were_and_gone():
+def test_of_runs_that_had_not_ended_only_the_providers_word_is_known():
     account = imported({"runs.json": saved("runs_odd")}).account
 
-    for run in account.runs.live():
-        assert run.gone_at == run.synced_at
-        assert not run.is_stoppable
+    assert not account.runs.live().exists()
+    run = account.runs.get(external_id="aaaa-2")
+    assert (run.status, run.provider_status, run.provider_substatus) == ("unknown", "inProgress", "collectingResults")
+    again = imported({"runs.json": saved("runs_odd")})
+    assert (again.updated, again.same) == (0, 5)
 
 
 def test_no_secret_of_saved_answers_is_stored():

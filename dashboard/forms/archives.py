@@ -21,7 +21,7 @@ class ExportForm(Looks, forms.Form):
         label="Only these runs",
         required=False,
         max_length=2000,
-        help_text="What stands behind “?” in the run list's address, like status=failed. Left empty: all.",
+        help_text="What stands behind “?” in the run list's address, like result=failed. Left empty: all.",
         widget=forms.TextInput(attrs={"class": "form-control mono", "spellcheck": "false"}),
     )
 
@@ -65,13 +65,14 @@ class ImportForm(Looks, forms.Form):
         max_length=300,
     )
     into = forms.ChoiceField(
-        label="Into", help_text="A new archive is an account that is never synced, and on which nothing is started."
+        label="Into",
+        help_text="An archive is an account that is never synced, and on which nothing is started or stopped.",
     )
     name = forms.CharField(
         label="Name of the archive",
         required=False,
         max_length=100,
-        help_text="Left empty: the name in the file, which saved JSON has not.",
+        help_text="Left empty: the name in the file; saved JSON has none. An archive of this name takes the runs in.",
     )
     provider = forms.ChoiceField(label="Saved JSON is of", required=False)
 
@@ -79,7 +80,7 @@ class ImportForm(Looks, forms.Form):
         super().__init__(data, files, label_suffix="")
         accounts = Account.objects.order_by("name").values_list("slug", "name", "archive")
         known = [(slug, f"{name} (archive)" if archive else name) for slug, name, archive in accounts]
-        self.fields["into"].choices = [(NEW, "A new archive, or the one of that name"), *known]
+        self.fields["into"].choices = [(NEW, "An archive of its own"), *known]
         choices = [(key, SERVICES[key].label) for key in readers()]
         self.fields["provider"].choices = choices
         if len(choices) < 2:  # nothing to choose

@@ -53,6 +53,6 @@ def account_import(request: HttpRequest) -> HttpResponse:
         try:
             report = import_archive(form.cleaned_data["files"], **form.options())
         except ArchiveProblem as problem:
-            form.add_error("files", str(problem))
+            form.add_error(problem.field, str(problem))
     status = 200 if report else REFUSED
     return render(request, "accounts/import.html", {"form": form, "report": report}, status=status)

@@ -13,4 +13,8 @@ VERSION = 1
 
 
 class ArchiveProblem(ValueError):
-    """Why a file is not imported, or an account not exported, as a sentence for whoever asked. Nothing was changed."""
+    """Why a file is not imported, as a sentence for whoever asked. `field`: what to change: files, into or name."""
+
+    def __init__(self, sentence: str, field: str = "files"):
+        super().__init__(sentence)
+        self.field = field

@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from django.db.models import QuerySet
 
-from runs.choices import IntentOutcome
+from runs.choices import IntentOutcome, RunStatus
 from runs.export import as_text
 from runs.fields import CredentialsUnusable
 from runs.models import Account, ControlIntent, LoadTest, Person, Run, RunPayload, Schedule
@@ -130,7 +130,7 @@ class _Writer:
         payloads = dict(RunPayload.objects.filter(run__in=pks).values_list("run", "payload"))
         for run in (runs[pk] for pk in pks if pk in runs):
             self._tests[run.load_test_id] = run.load_test.external_id
-            record = self._cleaned(run_record(run, self._account.archive) | self._who(run))
+            record = self._cleaned(run_record(run) | self._who(run))
             record["payload"] = redact(payloads.get(run.pk), self._secrets)
             for name, rows in below.items():
                 record[name] = [self._cleaned(dumped(row, COLUMNS_BELOW[name])) for row in rows.get(run.pk, ())]
@@ -181,12 +181,10 @@ class _Writer:
             yield redact(intent_record(intent), self._secrets)
 
 
-def run_record(run: Run, from_archive: bool) -> dict[str, Any]:
-    """The run's own columns. `from_archive`: its account came from a file itself."""
-    record = dumped(run, RUN) | {"test": run.load_test.external_id}
-    if from_archive and run.is_live and run.gone_at == run.synced_at:
-        record["gone_at"] = None  # that is how an import notes that nobody will see its end
-    return record
+def run_record(run: Run) -> dict[str, Any]:
+    """The run's own columns. Of one that has not ended nobody will know in an archive: the provider's word stays."""
+    status = RunStatus.UNKNOWN if run.is_live else run.status
+    return dumped(run, RUN) | {"test": run.load_test.external_id, "status": status}
 
 
 def intent_record(intent: ControlIntent) -> dict[str, Any]:

@@ -24,8 +24,8 @@ LARGEST_DOCUMENT = 100 * 2**20  # a line, or a JSON file: it is held in memory
 # JSON hardly ever shrinks to less than a fiftieth; what shrinks more than this, and is large, is a bomb.
 RATIO, HARMLESS = 300, 10 * 2**20
 BROKEN = "The zip file is broken: it may have been cut off on its way. Copy or export it again."
-_TROUBLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)
-_TROUBLE_AT_OPENING = (*_TROUBLE, ValueError, OSError, struct.error, IndexError)
+_TROUBLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, struct.error)
+_TROUBLE_AT_OPENING = (*_TROUBLE, ValueError, OSError, IndexError)
 
 
 def is_zip(file: IO[bytes]) -> bool:
@@ -53,6 +53,8 @@ def opened_zip(file: IO[bytes]) -> Iterator[zipfile.ZipFile]:
 
 def _refuse_bombs(archive: zipfile.ZipFile) -> None:
     members = archive.infolist()
+    if any(member.header_offset < 0 for member in members):
+        raise ArchiveProblem(BROKEN)
     if len(members) > MOST_MEMBERS:
         raise ArchiveProblem(f"The zip file holds more than {MOST_MEMBERS:,} files. Split it.")
     if len({member.filename for member in members}) < len(members):

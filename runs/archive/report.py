@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from runs.choices import LIVE
+from runs.choices import LIVE, RunStatus
 from runs.export import iso
 from runs.models import Account
 from runs.services.base import BadRow
@@ -44,7 +44,7 @@ class Parts:
 def parts_of(run: Mapping[str, Any], test: str) -> Parts:
     """Of a run as it stands in the file (`export.run_record`), and the name of its load test."""
     missing = []
-    if run["status"] in LIVE:
+    if run["status"] in (*LIVE, RunStatus.UNKNOWN):
         missing.append("its end")
     if not run["details_at"]:
         missing.append("details")

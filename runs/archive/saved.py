@@ -2,14 +2,14 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
 from django.utils import timezone
 
-from runs.choices import ENDED
+from runs.choices import ENDED, LIVE, RunStatus
 from runs.export import iso
 from runs.models import Account, Run
 from runs.services import SERVICES
@@ -41,13 +41,14 @@ def import_saved(
         label = SERVICES[provider].label if provider in SERVICES else "this provider"
         raise ArchiveProblem(f"Saved answers of {label} cannot be imported, only archives that Plimsoll exported.")
     if account is None and not name.strip():
-        raise ArchiveProblem("Give the archive a name: these files hold none.")
+        raise ArchiveProblem("Give the archive a name: these files hold none.", "name")
     rows = SERVICES[provider].saved_runs(documents, secrets_of(account) if account else ())
     bad: list[BadRow] = []
     report = None
     for batch in _batches(rows, bad):
         if report is None:
             report = into(account, provider, name)
+        batch = [_as_in_archive(saved) for saved in batch] if report.account.archive else batch
         for saved in batch:
             parts = parts_of(_as_written(saved), saved.run.test_name)
             report.note(parts)
@@ -91,9 +92,12 @@ def _store(account: Account, batch: Sequence[SavedRun]) -> Counter[str]:
         key = saved.run.external_id
         filled = _fill(rows[key], saved, now)
         ends["added" if key not in known else "updated" if key in keys else "filled" if filled else "same"] += 1
-    if account.archive:  # nobody will see their end
-        account.runs.live().filter(gone_at=None).update(gone_at=F("synced_at"))
     return ends
+
+
+def _as_in_archive(saved: SavedRun) -> SavedRun:
+    """Of a run that had not ended nobody will know any more: the provider's word stays."""
+    return replace(saved, run=replace(saved.run, status=RunStatus.UNKNOWN)) if saved.run.status in LIVE else saved
 
 
 def _says_more(saved: SavedRun, old: Run | None) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import transaction
 
-from runs.choices import LIVE
+from runs.choices import ENDED, LIVE, RunStatus
 from runs.models import Account, ControlIntent, LoadTest, Person, Run, RunPayload, Schedule, StatusEvent
 from runs.sync.mirror import TELLING, fitted, hold, refresh_days
 
@@ -136,9 +136,10 @@ class _Plan:
         self.row = Run(account=account, load_test=refs.tests[line.test], **line.columns)
         for role in ROLES:
             setattr(self.row, role, refs.people.get(line.people.get(role, "")))
-        if account.archive and self.row.status in LIVE and self.row.gone_at is None:
-            self.row.gone_at = self.row.synced_at  # nobody will see its end
-        self.takes_columns = old is None or self.row.synced_at > old.synced_at
+        if self.row.status in LIVE:  # no archive that we write holds such a run
+            self.row.status = RunStatus.UNKNOWN
+        ended_here = old is not None and old.status in ENDED and self.row.status == RunStatus.UNKNOWN
+        self.takes_columns = old is None or (self.row.synced_at > old.synced_at and not ended_here)
         alike = old is not None and all(getattr(old, name) == getattr(self.row, name) for name in TELLING)
         read_at, had_at = self.row.details_at, old and old.details_at
         self.takes_details = old is None or bool(

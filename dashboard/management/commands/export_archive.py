@@ -19,7 +19,7 @@ class Command(BaseCommand):
         parser.add_argument("account", metavar="ACCOUNT", help="its name or slug")
         parser.add_argument("file", type=Path, metavar="FILE.zip", help="where to write it; nothing is overwritten")
         parser.add_argument(
-            "--filter", default="", metavar="QUERY", help="only these runs: the run list's query, like 'status=failed'"
+            "--filter", default="", metavar="QUERY", help="only these runs: the run list's query, like 'result=failed'"
         )
 
     def handle(self, *args: object, account: str, file: Path, **options: str) -> None:
