@@ -69,7 +69,7 @@ def test_without_configuration_it_is_safe(tmp_path):
         *("DEBUG", "SECURE_SSL_REDIRECT", "SECURE_HSTS_SECONDS", "SESSION_COOKIE_NAME", "SESSION_COOKIE_SECURE"),
         *("CSRF_COOKIE_NAME", "CSRF_COOKIE_SECURE", "SECURE_PROXY_SSL_HEADER", "PROVIDER_HOSTS", "STORAGES"),
     )
-    assert seen.pop("STORAGES")["staticfiles"]["BACKEND"].endswith("CompressedManifestStaticFilesStorage")
+    assert seen.pop("STORAGES")["staticfiles"]["BACKEND"] == "dashboard.static_files.StaticFiles"
     assert seen == {
         "DEBUG": False,
         "SECURE_SSL_REDIRECT": True,
@@ -288,7 +288,10 @@ def test_static_files_collect_under_their_production_names(tmp_path):
     command = [sys.executable, "manage.py", "collectstatic", "--no-input", "--verbosity", "0"]
     done = subprocess.run(command, cwd=ROOT, env=environment(tmp_path), capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    assert (tmp_path / "static" / "staticfiles.json").is_file()
+    names = json.loads((tmp_path / "static" / "staticfiles.json").read_text())["paths"]
+    for name, compressed in (("app.css", False), (names["app.css"], True), (names["vendor/htmx.min.js"], True)):
+        there = [(tmp_path / "static" / f"{name}{ending}").is_file() for ending in ("", ".gz", ".br")]
+        assert there == [True, compressed, compressed]
 
 
 def test_values_can_come_from_a_file_and_the_environment_wins(tmp_path):
