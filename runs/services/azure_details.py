@@ -174,7 +174,7 @@ def read_errors(run: RemoteRun, row: RunRow, thresholds: Sequence[RemoteThreshol
             if item.broken
         ),
         *(
-            RemoteError(type="Request", subtype=name, occurrences=item.errorCount, message=name, request=name)
+            RemoteError(type="Request", subtype=name, occurrences=item.errorCount, message=name)
             for name, item in _statistics(row)
             if name != TOTAL and item.errorCount
         ),
