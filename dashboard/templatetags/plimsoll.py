@@ -193,6 +193,7 @@ def error_summary(form: object) -> dict[str, object]:
 
 register.filter("clock", words.clock)
 register.filter("ms", words.milliseconds)
+register.filter("daytime", words.daytime)
 register.filter("vu_hours", words.vu_hours)
 register.filter("percent", words.percent)
 register.filter("initials", words.initials)

@@ -1,6 +1,6 @@
 """What is asked of a run's provider from its page besides start and stop: its note, its star, its script, its files."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from django import forms
 from django.contrib import messages
@@ -25,10 +25,15 @@ MOST_SHOWN = 256 * 1024  # bytes of a script; a longer one is for an editor
 
 
 class NoteForm(forms.Form):
+    """The whole note, as it is to be."""
+
     note = forms.CharField(
         required=False, max_length=more_actions.LONGEST_NOTE, label="Note",
         widget=forms.Textarea(attrs={"class": "form-control", "rows": 4, "autofocus": True}),
     )  # fmt: skip
+
+    def __init__(self, data: Mapping[str, str]):
+        super().__init__(data, label_suffix="")
 
     def clean_note(self) -> str:
         return self.cleaned_data["note"].replace("\r\n", "\n")
@@ -59,7 +64,8 @@ def run_note(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _note_dialog(request: HttpRequest, run: Run, form: NoteForm, problem: str = "") -> HttpResponse:
-    refusal = may_control(request.user, run.account, Capability.NOTE)
+    gone = f"{run.title} is no longer known to {label_of(run.account)}." if run.gone_at else ""
+    refusal = may_control(request.user, run.account, Capability.NOTE) or gone
     context = {"run": run, "form": form, "provider": label_of(run.account), "refusal": refusal, "problem": problem}
     return dialog(request, "control/note.html", context, 422 if problem or form.errors else 200)
 
