@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent
 OWN = ("runs/services/", "runs/sandbox/", "runs/migrations/", "dashboard/migrations/")
 # What a file may say of providers by name, and why.
 ALLOWED = {
-    "dashboard/demo.py": "names the accounts that it makes",
+    "dashboard/demo.py": "starts a real Locust beside the stand-ins, and makes its account",
     "runs/management/commands/adopt_v6.py": "joins the two accounts of one provider that has two APIs",
 }
 PROVIDERS = sorted({*SERVICES, "k6", "k6-legacy", "vsts", "azure", "locust"})
