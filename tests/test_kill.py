@@ -10,7 +10,7 @@ from tests.trust.kill import Size, kill_trial
 pytestmark = pytest.mark.slow
 
 SMALL = Size(
-    runs=60, per_provider=1, workers=2, kills=5, pauses=0, presses=4, press_s=3, deadly=0, limit_s=300, tests=8
+    runs=40, per_provider=1, workers=2, kills=3, pauses=0, presses=4, press_s=3, deadly=0, limit_s=300, tests=8
 )
 
 
@@ -21,4 +21,4 @@ def test_a_sync_whose_workers_are_killed_again_and_again_ends_with_the_truth(tmp
 def test_celery_workers_are_killed_with_no_other_end(tmp_path):
     with needed(rabbitmq) as broker, needed(postgres) as server:
         env = {"DATABASE_URL": server.url, "CELERY_BROKER_URL": broker.url}
-        kill_trial("2 Celery workers killed", tmp_path, replace(SMALL, runs=40, kills=2, presses=2), **env)
+        kill_trial("2 Celery workers killed", tmp_path, replace(SMALL, runs=30, kills=1, presses=2), **env)

@@ -25,6 +25,8 @@ from tests.processes import ROOT, an_unused_port
 
 _LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
+# Whose histories the examiner compares. The sandbox shows the runs of the first through another API as well.
+PROVIDERS = ("k6-legacy", "vsts")
 _OURS = ("ENV_FILE", "DATA_DIR", "DATABASE_URL", "CELERY_BROKER_URL", "DJANGO_SETTINGS_MODULE", "PYTEST_CURRENT_TEST")
 
 
@@ -213,7 +215,7 @@ class Stage:
 
     def sandbox(self, *, runs: int, tests: int, speed: float = 60, name: str = "sandbox") -> Sandbox:
         command = ("-m", "runs.sandbox", "--port", "0", "--tests", str(tests), "--runs", str(runs))
-        command += ("--providers", "k6-legacy,vsts")
+        command += ("--providers", ",".join(PROVIDERS))
         store = self.home / f"{name}.sqlite3"
         return Sandbox(self.start(name, *command, "--speed", str(speed), "--db", str(store)), runs)
 
@@ -243,12 +245,12 @@ class Stage:
         return player, f"http://127.0.0.1:{port}"
 
     def add_accounts(self, sandbox: Sandbox, number: int, name: str = "a") -> list[str]:
-        """So many accounts at each of the sandbox's providers, all with the same credentials; their slugs."""
+        """So many accounts at each of PROVIDERS, all with the same credentials; their slugs."""
         given = sandbox.credentials()
         wanted = [
             {"name": f"{name} {provider} {n}", "provider": provider, **given[provider]}
             for n in range(number)
-            for provider in given
+            for provider in PROVIDERS
         ]
         slugs = self.hand.ask("add_accounts", accounts=wanted)
         self.accounts |= dict.fromkeys(slugs, sandbox)
