@@ -1,14 +1,14 @@
-"""Every fault of the sandbox, both providers, a sync, a start and a stop each: what came of it, in a table."""
+"""Every fault of the sandbox, each provider, a sync, a start and a stop each: what came of it, in a table."""
 
 import pytest
 
-from tests.fault_matrix import ACTIONS, FAULTS, PROVIDERS, Theatre, table
+from tests.fault_matrix import ACTIONS, ALL_PROVIDERS, FAULTS, Theatre, table
 
 
 @pytest.mark.trust
 @pytest.mark.django_db
 def test_every_fault_ends_as_it_was_designed(monkeypatch, tmp_path):
-    theatres = [Theatre(provider, 1, monkeypatch, tmp_path / provider) for provider in PROVIDERS]
+    theatres = [Theatre(provider, 1, monkeypatch, tmp_path / provider) for provider in ALL_PROVIDERS]
     cells = [theatre.play(fault, action) for fault in FAULTS for theatre in theatres for action in ACTIONS]
     print(table(cells))
     wrong = [cell for cell in cells if cell.wrong]
