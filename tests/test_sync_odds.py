@@ -231,13 +231,3 @@ def test_tests_are_not_stored_by_a_worker_that_lost_its_lease(account, fake, mon
     monkeypatch.setattr(fake, "iter_tests", tests)
     sync_account(account)
     assert not LoadTest.objects.exists()
-
-
-def test_late_results_that_take_a_turn_over_its_budget_do_no_harm(account, fake):
-    fake.has(remote("1"), remote("2"), remote("3"))
-    sync_account(account)
-    Run.objects.filter(external_id__in="12").update(details_at=None)
-    Run.objects.filter(external_id="2").update(details_again_at=timezone.now() - timedelta(seconds=1))
-    Run.objects.filter(external_id="3").update(details_at=None, details_error="It was away.")
-    sync_account(account, details_budget=1)
-    assert set(Run.objects.exclude(details_at=None).values_list("external_id", flat=True)) == {"1", "2"}

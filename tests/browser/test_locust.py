@@ -58,5 +58,6 @@ def test_load_is_started_watched_stopped_and_judged(operator, world):
             columns = ("Request Count", "Failure Count", "Requests/s", "Average Response Time", "95%")
             assert counted == tuple(float(said[name][column]) for column in columns)
             if name != "Aggregated":
-                row = operator.get_by_role("row", name=re.compile(f"^{re.escape(name)} "))
+                head = operator.get_by_role("rowheader", name=name, exact=True)
+                row = operator.get_by_role("row").filter(has=head)
                 expect(row).to_contain_text(said[name]["Request Count"])
