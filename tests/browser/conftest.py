@@ -5,12 +5,13 @@ Every page is watched: a console error, an unexpected status, a policy violation
 """
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Response, expect, sync_playwright
 
 from dashboard.demo import PASSWORD
 from tests.browser.watch import Watch
@@ -83,6 +84,13 @@ def sign_in(page: Page, name: str, password: str = PASSWORD) -> None:
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("navigation", name="Main", exact=True)).to_be_attached()
+
+
+def polled(page: Page, path: str) -> Response:
+    """The answer to this page's next poll of an address with `path` in it, at once: `page.clock` is installed."""
+    with page.expect_response(re.compile(re.escape(path))) as answer:
+        page.clock.run_for(6_000)
+    return answer.value
 
 
 @pytest.fixture

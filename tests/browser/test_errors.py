@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import PHONE, WIDE
+from tests.browser.conftest import PHONE, WIDE, polled
 from tests.browser.test_every_page import Inspector
 from tests.browser.world import K6, VSTS
 
@@ -227,14 +227,14 @@ def test_a_live_run_leaves_the_tree_as_it_is_until_it_is_refreshed(viewer, world
     world.sync(VSTS)
     run = world.run(external_id=made)
     world.tell("add_errors", run=run["pk"], type="Alpha", subtype="many", count=30)
+    viewer.clock.install()
     tree = open_tree(viewer, run)
     expect(viewer.locator(".error-count")).to_contain_text("300 errors so far")
     row_named(tree, "many").focus()
     press(viewer, "ArrowRight")
     detail = row_named(tree, "Alpha 00000")
     expect(detail).to_be_focused()
-    with viewer.expect_response(re.compile("/live/")):
-        pass
+    polled(viewer, "/live/")
     expect(detail).to_be_focused()
     world.tell("add_errors", run=run["pk"], type="Beta", subtype="some", count=2)
     viewer.get_by_role("link", name="Refresh").click()

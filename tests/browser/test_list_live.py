@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import PHONE, sign_in
+from tests.browser.conftest import PHONE, polled, sign_in
 from tests.browser.world import VSTS
 
 
@@ -75,6 +75,7 @@ def test_on_a_phone_the_filters_are_a_sheet(browse):
 @pytest.mark.usefixtures("still")
 def test_a_poll_keeps_what_is_in_use_says_who_ended_and_offers_new_runs(viewer, world):
     run = made(world)
+    viewer.clock.install()
     viewer.goto("/runs/?provider=vsts")
     row = viewer.locator(f"#run-{run['pk']}")
     viewer.locator("#filter-status").click()
@@ -83,6 +84,7 @@ def test_a_poll_keeps_what_is_in_use_says_who_ended_and_offers_new_runs(viewer, 
     first = viewer.locator("#runs tbody tr").first.get_attribute("id")
     world.later(VSTS)
     newer = made(world)
+    polled(viewer, "/runs/rows/")
     expect(row.locator(".c-status")).to_have_text(re.compile("Finished|Aborted|Error"))
     expect(viewer.locator("#messages")).to_contain_text(re.compile(rf"#{run['number']} |runs have ended"))
     expect(ticked).to_be_checked()

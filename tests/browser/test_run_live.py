@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import polled
 from tests.browser.test_start import ENDED
 from tests.browser.world import K6
 
@@ -22,18 +23,14 @@ def running(world, still) -> dict:
     raise AssertionError("No run was under way with a chart.")
 
 
-def answers(page: Page, count: int, with_chart: bool = False) -> None:
-    """Waits for so many answers to what the page polls."""
-    for _ in range(count):
-        with page.expect_response(lambda answer: "/live/" in answer.url and (not with_chart or is_fourth(answer.url))):
-            pass
-
-
-def is_fourth(url: str) -> bool:
-    return int(re.search(r"turn=(\d+)", url)[1]) % 4 == 0
+def poll_until_the_chart(page: Page) -> None:
+    """Each fourth answer brings it."""
+    while int(re.search(r"turn=(\d+)", polled(page, "/live/").url)[1]) % 4:
+        pass
 
 
 def test_a_live_page_leaves_alone_what_is_in_use_and_becomes_final_by_itself(viewer, world, running):
+    viewer.clock.install()
     viewer.goto(f"/runs/{running['pk']}/")
     expect(viewer.locator("#run-head .status")).to_have_text("Running")
     menu, table = viewer.locator("#run-menu"), viewer.locator("#chart-table")
@@ -43,7 +40,7 @@ def test_a_live_page_leaves_alone_what_is_in_use_and_becomes_final_by_itself(vie
     chosen = viewer.evaluate("getSelection().toString()")
     viewer.locator("#run-figure").evaluate("figure => figure.dataset.old = 'yes'")
 
-    answers(viewer, 1, with_chart=True)
+    poll_until_the_chart(viewer)
     expect(viewer.locator("#run-figure:not([data-old])")).to_be_attached()
     expect(table).to_have_attribute("open", "")
     expect(menu).to_have_attribute("open", "")
@@ -61,11 +58,12 @@ def test_a_live_page_leaves_alone_what_is_in_use_and_becomes_final_by_itself(vie
 
 
 def test_its_menu_stays_open_while_numbers_move_and_pauses_them(viewer, running):
+    viewer.clock.install()
     viewer.goto(f"/runs/{running['pk']}/")
     menu, number = viewer.locator("#freshness"), viewer.locator(".key-number").first
     menu.locator("summary").click()
-    with viewer.expect_response(lambda answer: "/live/" in answer.url):
-        number.evaluate("number => { number.textContent = 'another' }")
+    number.evaluate("number => { number.textContent = 'another' }")
+    polled(viewer, "/live/")
     expect(number).to_have_class(re.compile("is-changed"))
     expect(menu).to_have_attribute("open", "")
     menu.get_by_role("button", name="Pause").click()
