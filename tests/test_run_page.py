@@ -56,6 +56,21 @@ def test_the_head_says_where_who_when_how_long_and_how_much(viewer):
         assert part in said
 
 
+@pytest.mark.parametrize(
+    ("external_id", "shown"),
+    [
+        ("6130cab4-768c-4ebf-9b13-a2f58f371395", "#6130cab4"),
+        ("2026-11-22T09:05:11Z", "#2026-11-22T09:05:11Z"),
+        ("nightly-of-today", "#nightly-of-today"),
+    ],
+)
+def test_a_run_without_a_number_is_called_by_its_id_and_a_guid_by_its_beginning(viewer, a_test, external_id, shown):
+    run = make_run(a_test, None, external_id=external_id)
+    head = text(page(viewer, run)).partition("Summary")[0]
+    assert f"{a_test.name} {shown}" in head
+    assert external_id in head
+
+
 def test_how_fresh_the_page_is_tells_its_absolute_time_on_focus_too(viewer):
     html = page(viewer, failed_k6_run())
     assert re.search(r'Final, synced <time [^>]* title="20 Nov 2026, 13:12:00 UTC" tabindex="0"', html)

@@ -1,5 +1,6 @@
 """The narrow row of a run, with the queries that pages ask for, by name."""
 
+import re
 from datetime import datetime
 
 from django.db import models
@@ -10,6 +11,8 @@ from runs.choices import ENDED, LIVE, STOPPABLE, RunResult, RunStatus, StopReaso
 from .accounts import Account
 from .details import RunThreshold
 from .load_tests import LoadTest, Person
+
+GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 class RunQuerySet(models.QuerySet):
@@ -124,8 +127,10 @@ class Run(models.Model):
 
     @property
     def shown_number(self) -> str:
-        """What people call it: the provider's run number, else its id."""
-        return str(self.number) if self.number is not None else self.external_id
+        """What people call it: the provider's run number, else its id; of a GUID its first eight digits."""
+        if self.number is not None:
+            return str(self.number)
+        return self.external_id.partition("-")[0] if GUID.fullmatch(self.external_id) else self.external_id
 
     @property
     def title(self) -> str:
