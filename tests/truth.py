@@ -78,7 +78,7 @@ def _apart(run: dict[str, Any]) -> dict[str, Any]:
         return {"name": "", "requested_by": run["requested_by_name"] or f"user {run['requested_by']}"}
     if run["provider"] == "azure":
         planned, users = run["planned_duration_s"], run["virtual_users"] or None
-        return {"name": "", "planned_duration_s": planned, "virtual_users": users}
+        return {"name": run["name"], "planned_duration_s": planned, "virtual_users": users}
     return {}
 
 

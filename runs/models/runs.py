@@ -50,6 +50,7 @@ class Run(models.Model):
     account = models.ForeignKey(Account, models.PROTECT, related_name="runs")
     load_test = models.ForeignKey(LoadTest, models.PROTECT, related_name="runs")
     external_id = models.CharField(max_length=200)
+    name = models.CharField(max_length=300, blank=True)  # its own, where it has one besides its number
     number = models.BigIntegerField(null=True, blank=True, db_index=True)
 
     status = models.CharField(max_length=12, choices=RunStatus)
@@ -138,8 +139,8 @@ class Run(models.Model):
 
     @property
     def own_name(self) -> str:
-        """The run's own name where the provider gives it one: its test's name with the run number."""
-        return self.title if self.number is not None else ""
+        """The run's own name where the provider gives it one: in words, or its test's name with the run number."""
+        return self.name or (self.title if self.number is not None else "")
 
     @property
     def is_live(self) -> bool:

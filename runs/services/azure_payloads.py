@@ -147,6 +147,7 @@ def _run(row: RunRow, created: datetime, payload: Mapping[str, Any], secrets: Se
         test_external_id=row.testId,
         status=status,
         result=_result(row, status),
+        name=redact_text(row.displayName, secrets),
         stop_reason=_stop_reason(row, status, message),
         provider_status=row.status,
         provider_result=row.testResult,

@@ -43,6 +43,7 @@ class RemoteRun:
     external_id: str
     test_external_id: str
     test_name: str = ""  # empty: not in this answer, known from `iter_tests`
+    name: str = ""  # its own, where it has one besides its number
     number: int | None = None
     status: RunStatus
     result: RunResult

@@ -17,14 +17,14 @@ Row = TypeVar("Row", bound=Model)
 LONGEST_KEY = 300  # of a person, who is found by it again
 # Columns a list may overwrite. All others belong to the details or to what people did here.
 MIRRORED = (
-    "load_test", "number", "status", "result", "judged_result", "stop_reason", "provider_status", "provider_substatus",
-    "provider_result", "results_incomplete", "requested_by", "provider_requested_by", "stopped_by", "created_at",
-    "queued_at", "started_at", "load_started_at", "load_ended_at", "ended_at", "duration_s", "planned_duration_s",
-    "virtual_users", "note", "web_url", "error_code", "error_message", "start_values", "synced_at", "details_at",
-    "gone_at", "starred", "cost_vuh",
+    "load_test", "name", "number", "status", "result", "judged_result", "stop_reason", "provider_status",
+    "provider_substatus", "provider_result", "results_incomplete", "requested_by", "provider_requested_by",
+    "stopped_by", "created_at", "queued_at", "started_at", "load_started_at", "load_ended_at", "ended_at",
+    "duration_s", "planned_duration_s", "virtual_users", "note", "web_url", "error_code", "error_message",
+    "start_values", "synced_at", "details_at", "gone_at", "starred", "cost_vuh",
 )  # fmt: skip
 COPIED = (
-    "number", "stop_reason", "provider_status", "provider_substatus", "provider_result", "results_incomplete",
+    "name", "number", "stop_reason", "provider_status", "provider_substatus", "provider_result", "results_incomplete",
     "created_at", "queued_at", "started_at", "load_started_at", "load_ended_at", "ended_at", "duration_s",
     "planned_duration_s", "virtual_users", "note", "web_url", "error_code", "error_message", "starred", "cost_vuh",
 )  # fmt: skip
