@@ -78,6 +78,7 @@ def test_a_run_that_is_done_with_every_field():
     assert run == RemoteRun(
         external_id="basket-nightly-0511",
         test_external_id="basket-steady",
+        name="Nightly of 11 May",
         status=RunStatus.FINISHED,
         result=RunResult.FAILED,
         provider_status="DONE",
