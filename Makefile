@@ -15,7 +15,7 @@ help:
 	@echo "make test          every test, browser tests included; ARGS=… goes to pytest"
 	@echo "make test-postgres the same on a PostgreSQL of its own (apt-get install postgresql); ARGS=… goes to pytest"
 	@echo "make scale         20,000 runs synced and compared with the sandbox's truth; takes many minutes"
-	@echo "make trust         faults, kill -9, 500 presses, an hour's soak, restore: prints a table each; takes hours (ARGS=\"-k faults\")"
+	@echo "make trust         every provider, faults, kill -9, 500 presses, an hour's soak, restore: prints a table each; takes hours (ARGS=\"-k faults\")"
 	@echo "make lighthouse    Lighthouse's scores of sign-in, run list and run page on a phone (needs npm)"
 	@echo "make lint          what the code and the templates must look like; make format does most of it"
 	@echo "make api-coverage  write docs/api-coverage.md anew from what the sandbox sees, and check that it is whole"

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
@@ -11,6 +11,7 @@ from typing import Any, Self
 import requests
 
 from dashboard import demo
+from runs.sandbox.models import home
 from runs.sandbox.server import Sandbox
 from tests.processes import ROOT, an_unused_port
 
@@ -24,15 +25,17 @@ RUN = ["pk", "external_id", "number", "status", "result", "load_test__name", "lo
 class World:
     """A context manager. Made once per test process; what tests change in it they change in runs of their own."""
 
-    def __init__(self, directory: Path) -> None:
-        self.sandbox = Sandbox(seed=1, tests=12, runs=150, speed=60)
+    def __init__(self, directory: Path, providers: Collection[str] = tuple(SLUGS)) -> None:
+        """`providers`: each with an account. Two of them may show the same runs."""
+        self._providers = providers
+        self.sandbox = Sandbox(seed=1, tests=12, runs=150, speed=60, providers={home(key) for key in providers})
         self._directory = directory
 
     def __enter__(self) -> Self:
         self.sandbox.start()
         port = an_unused_port()
         self.url = f"http://127.0.0.1:{port}"
-        accounts = {key: given for key, given in self.control("credentials").items() if key in SLUGS}
+        accounts = {key: given for key, given in self.control("credentials").items() if key in self._providers}
         self._log = (self._directory / "hands.log").open("w")
         self._hands = subprocess.Popen(
             [sys.executable, "-m", "tests.browser.hands", json.dumps(accounts), str(port)],
@@ -40,6 +43,7 @@ class World:
             env={
                 **demo.environment(self._directory / "demo"),
                 "DJANGO_SETTINGS_MODULE": "dashboard.settings",
+                "AZURE_LOGIN_URL": self.sandbox.url,
                 "LOG_LEVEL": "WARNING",
             },
             stdin=subprocess.PIPE,
