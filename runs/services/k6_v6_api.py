@@ -8,8 +8,8 @@ from urllib.parse import urljoin, urlsplit
 from .base import BadRow, Download, Unauthorized
 from .http import Http
 from .k6_legacy_api import path_id
-from .k6_payloads import parse_all, rows_of, total_of, unreadable
-from .k6_v6_payloads import LABEL, Limits, LoadTest, LoadZone, Project, Run, Schedule
+from .k6_payloads import Project, parse_all, rows_of, total_of, unreadable
+from .k6_v6_payloads import LABEL, Limits, LoadTest, LoadZone, Run, Schedule
 from .k6_v6_walk import Listing, rows_to_the_end
 
 PORTS = {"http": 80, "https": 443}

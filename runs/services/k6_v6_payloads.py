@@ -17,12 +17,6 @@ def _flag(value: object) -> bool:
 Flag = Annotated[bool, BeforeValidator(_flag)]
 
 
-class Project(Item):
-    kind = "project"
-    id: Identity
-    name: Text = ""
-
-
 class LoadTest(Item):
     kind = "test"
     id: Identity
