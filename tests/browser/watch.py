@@ -36,8 +36,11 @@ class Watch:
 
     def _on_console(self, message: ConsoleMessage) -> None:
         # An answer from 400 up is listed by its status; the browser's and htmx's words about it would be a second time.
-        doubled = re.search(r"Failed to load resource|Response Status Error Code", message.text)
-        if message.type == "error" and not doubled:
+        # A request given up for a newer one (hx-sync) is meant; one that failed is also reported as htmx:sendError.
+        expected = re.search(
+            r"Failed to load resource|Response Status Error Code|^htmx:(afterRequest|sendAbort)\b", message.text
+        )
+        if message.type == "error" and not expected:
             self._problems.append(f"console: {message.text} ({message.location.get('url', '')})")
 
     def _on_request(self, request: Request) -> None:
