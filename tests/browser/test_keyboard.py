@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.conftest import polled
 from tests.browser.test_people import somebody  # noqa: F401 - a fixture
 from tests.browser.test_stop import stops_sent
 from tests.browser.world import VSTS
@@ -204,6 +205,7 @@ def test_keys_with_a_modifier_stay_the_browser_s(viewer):
 
 
 def test_a_current_row_that_changes_by_itself_stays_current(operator, world, running):
+    operator.clock.install()
     operator.goto("/runs/")
     row = operator.locator(f"#run-{running['pk']}")
     while row.locator("[data-row]:focus").count() == 0:
@@ -212,6 +214,7 @@ def test_a_current_row_that_changes_by_itself_stays_current(operator, world, run
         1 + operator.evaluate("[...document.querySelectorAll('table.runs [data-row]')].indexOf(document.activeElement)")
     )
     world.later(VSTS)
+    polled(operator, "/runs/rows/")
     expect(row.locator(".c-status")).to_have_text(re.compile("Finished|Aborted|Error"))
     expect(row.locator("[data-row]")).to_be_focused()
     press(operator, "r")

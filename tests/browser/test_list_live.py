@@ -103,9 +103,11 @@ def test_a_poll_keeps_what_is_in_use_says_who_ended_and_offers_new_runs(viewer, 
 def test_an_answer_about_a_list_that_is_gone_changes_nothing(viewer, world):
     run = made(world)
     held = []
+    viewer.clock.install()
     viewer.route("**/runs/rows/**", lambda route: held.append(route))
+    viewer.goto("/runs/")
     with viewer.expect_request("**/runs/rows/**"):
-        viewer.goto("/runs/")
+        viewer.clock.run_for(6_000)
     viewer.locator("#latest").check()
     expect(viewer).to_have_url(re.compile("latest=1"))
     with viewer.expect_response("**/runs/rows/**") as answer:
@@ -118,6 +120,7 @@ def test_an_answer_about_a_list_that_is_gone_changes_nothing(viewer, world):
 @pytest.mark.usefixtures("still")
 def test_paused_nothing_is_asked_for_and_that_is_remembered(viewer, world):
     made(world)
+    viewer.clock.install()
     viewer.goto("/runs/")
     viewer.locator("#freshness-button").click()
     viewer.get_by_role("button", name="Pause").click()
@@ -126,8 +129,8 @@ def test_paused_nothing_is_asked_for_and_that_is_remembered(viewer, world):
     viewer.reload()
     expect(viewer.locator("#fresh")).to_contain_text("Paused")
     viewer.locator("#freshness-button").click()
-    with viewer.expect_response(re.compile("/runs/rows/")):
-        viewer.get_by_role("button", name="Every 5 s").click()
+    viewer.get_by_role("button", name="Every 5 s").click()
+    polled(viewer, "/runs/rows/")
     world.later(VSTS)
 
 

@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import polled
 from tests.browser.world import VSTS
 
 
@@ -166,12 +167,14 @@ def test_a_live_row_changes_by_itself_and_keeps_the_focus(viewer, world):
     made = world.control("insert_run", provider=VSTS)["external_id"]
     world.sync(VSTS)
     run = world.run(external_id=made)
+    viewer.clock.install()
     viewer.goto("/runs/")
     row = viewer.locator(f"#run-{run['pk']}")
     expect(row.locator(".c-status")).to_have_text(re.compile("Queued|Starting|Running"))
     row.locator("[data-row]").focus()
     viewer.evaluate("window.notReloaded = true")
     world.later(VSTS)
+    polled(viewer, "/runs/rows/")
     expect(row.locator(".c-status")).to_have_text(re.compile("Finished|Aborted|Error"))
     assert viewer.evaluate("window.notReloaded")
     expect(row.locator("[data-row]")).to_be_focused()

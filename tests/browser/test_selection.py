@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import polled
 from tests.browser.test_keyboard import names, press
 from tests.browser.test_stop import stops_sent
 from tests.browser.world import VSTS
@@ -28,6 +29,7 @@ def tick(page: Page, run: dict):
 
 def test_runs_ticked_on_two_pages_are_stopped_by_keyboard_each_with_its_outcome(operator, world, running):
     before = [stops_sent(world, run) for run in running]
+    operator.clock.install()
     operator.goto("/runs/")
     while operator.locator(f"#run-{running[0]['pk']} [data-row]:focus").count() == 0:
         press(operator, "j")
@@ -35,8 +37,7 @@ def test_runs_ticked_on_two_pages_are_stopped_by_keyboard_each_with_its_outcome(
     expect(tick(operator, running[0])).to_be_checked()
     tick(operator, running[1]).check()
     world.sync(VSTS)
-    with operator.expect_response(re.compile("/runs/rows/")):
-        pass  # the live rows are swapped, with their boxes
+    polled(operator, "/runs/rows/")  # the live rows are swapped, with their boxes
     expect(bar(operator)).to_contain_text("2 selected")
     expect(tick(operator, running[0])).to_be_checked()
     operator.get_by_role("link", name="Older", exact=True).click()
@@ -64,6 +65,7 @@ def test_runs_ticked_on_two_pages_are_stopped_by_keyboard_each_with_its_outcome(
     expect(operator.get_by_role("row").filter(has_text="Skipped. Already ended.")).to_have_count(3)
     assert [stops_sent(world, run) for run in running] == [count + 1 for count in before]
     world.later(VSTS, seconds=60)
+    operator.clock.run_for(6_000)
     expect(operator.get_by_role("row").filter(has_text="Confirmed")).to_have_count(2)
     expect(operator.locator("[data-poll]")).to_have_count(0)
 

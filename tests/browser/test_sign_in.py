@@ -50,10 +50,12 @@ def test_a_list_whose_session_ends_while_it_polls_becomes_the_sign_in_page(stran
     world.control("insert_run", provider=VSTS)
     world.sync(VSTS)
     sign_in(stranger, "viewer")
+    stranger.clock.install()
     stranger.goto("/runs/?status=created&status=queued&status=starting&status=running")
     expect(stranger.locator("#live-rows")).to_have_attribute("data-poll", "")
     cookies = {cookie["name"]: cookie["value"] for cookie in stranger.context.cookies()}
     world.tell("end_session", key=cookies["sessionid"])
+    stranger.clock.run_for(6_000)
     expect(stranger).to_have_url(re.compile(r"/sign-in/\?next=%2Fruns%2F%3Fstatus%3Dcreated"))
     expect(stranger.get_by_role("heading", name="Sign in to Plimsoll")).to_be_visible()
     expect(stranger.locator("table")).to_have_count(0)

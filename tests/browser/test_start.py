@@ -71,6 +71,7 @@ def named(tests: dict, word: str) -> dict:
 @pytest.mark.usefixtures("still")
 def test_an_operator_starts_a_k6_test_and_watches_it_to_its_end(operator, world, k6_test):
     world.control("outcome", provider=K6, outcome="passed")
+    operator.clock.install()
     dialog = start_dialog(operator, named(k6_test, "Search"))
     expect(dialog).to_contain_text("operator will be named as the requester")
     dialog.get_by_label("Reason").fill("release candidate 7")
@@ -79,6 +80,7 @@ def test_an_operator_starts_a_k6_test_and_watches_it_to_its_end(operator, world,
     expect(operator.locator("#run-head .status")).to_have_text(re.compile("Created|Queued|Starting|Running"))
     expect(operator.locator(".run-meta")).to_contain_text("operator")
     world.later(K6)
+    operator.clock.run_for(6_000)
     expect(operator.locator("#run-head .status")).to_have_text(re.compile("Finished"))
     operator.goto(f"/runs/{run['pk']}/activity/")
     expect(operator.get_by_role("row", name=re.compile("Start asked"))).to_contain_text("release candidate 7")
@@ -86,6 +88,7 @@ def test_an_operator_starts_a_k6_test_and_watches_it_to_its_end(operator, world,
 
 @pytest.mark.usefixtures("still")
 def test_an_operator_starts_a_vsts_run_with_all_its_settings_and_watches_it_to_its_end(operator, world):
+    operator.clock.install()
     dialog = new_vsts_run(
         operator, world, "browser-full.loadtest",
         **{
@@ -97,11 +100,13 @@ def test_an_operator_starts_a_vsts_run_with_all_its_settings_and_watches_it_to_i
     press_start(dialog)
     run = run_on(operator, world)
     world.sync(VSTS)
+    operator.clock.run_for(6_000)
     expect(operator.locator("#run-head .status")).to_have_text(re.compile("Queued"))
     [request] = created(world, "browser-full.loadtest")
     sent = str(request["body"])
     assert all(text in sent for text in ("from the browser", "setup.cmd", "clean.cmd", "x64", drop_of(world)))
     world.later(VSTS)
+    operator.clock.run_for(6_000)
     expect(operator.locator("#run-head .status")).to_have_text(re.compile("Finished"))
     assert world.run(pk=run["pk"])["result"] == "passed"
 
@@ -137,6 +142,7 @@ def test_a_double_click_without_javascript_makes_one_run(browse, world, k6_test)
 
 
 def test_a_start_whose_answer_is_lost_is_not_sent_again_and_found_by_the_next_sync(operator, world, k6_test):
+    operator.clock.install()
     press_start(start_dialog(operator, named(k6_test, "Search")))
     run_on(operator, world)  # its answer shows how far the sandbox's clock is from ours
     test = named(k6_test, "Zahlung")
@@ -149,9 +155,11 @@ def test_a_start_whose_answer_is_lost_is_not_sent_again_and_found_by_the_next_sy
     operator.reload()
     assert len(world.sent("POST", path)) == 1
     world.sync(K6)
+    operator.clock.run_for(6_000)
     expect(operator.get_by_role("heading", name="The run that fits")).to_be_visible()
     a_minute_later(operator, world)
     world.sync(K6)
+    operator.clock.run_for(6_000)
     expect(operator.get_by_role("heading", name="Started", exact=True)).to_be_visible()
     expect(operator.locator("#intent")).to_contain_text("the run was found afterwards")
     operator.get_by_role("link", name="Open the run").click()
@@ -177,11 +185,13 @@ def refuse_queueing(page: Page, world: World, name: str) -> str:
 
 
 def test_a_run_created_but_not_queued_says_so_and_can_be_queued(operator, world):
+    operator.clock.install()
     external_id = refuse_queueing(operator, world, "browser-queue.loadtest")
     expect(operator.locator("#intent")).to_contain_text("The run was created, but it is not queued.")
     operator.get_by_role("button", name="Queue the run").click()
     assert run_on(operator, world)["external_id"] == external_id
     world.later(VSTS)
+    operator.clock.run_for(6_000)
     expect(operator.locator("#run-head .status")).to_have_text(ENDED)
     assert len(created(world, "browser-queue.loadtest")) == 1
 

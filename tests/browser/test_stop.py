@@ -30,6 +30,7 @@ def stops_sent(world, run: dict) -> int:
 
 
 def test_an_operator_stops_a_run_and_sees_it_confirmed(operator, world, running):
+    operator.clock.install()
     dialog = stop_dialog(operator, running)
     expect(dialog.get_by_role("heading", name=re.compile(r"^Stop .*\?$"))).to_contain_text(running["load_test__name"])
     expect(dialog.get_by_role("link", name="Keep running")).to_be_focused()
@@ -40,6 +41,7 @@ def test_an_operator_stops_a_run_and_sees_it_confirmed(operator, world, running)
     expect(operator.locator("#run-head .status")).not_to_have_text(re.compile("Aborted"))
     expect(operator.locator("#run-head")).to_contain_text(re.compile("[Ss]top.*operator|operator.*stop"))
     world.later(running["provider"], seconds=60)
+    operator.clock.run_for(6_000)
     expect(operator.locator("#run-head .status")).to_have_text(re.compile("Aborted"))
     assert stops_sent(world, running) == before + 1
     operator.goto(f"/runs/{running['pk']}/activity/")
