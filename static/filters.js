@@ -34,6 +34,20 @@
     stops[stops.indexOf(target) + step]?.focus();
   });
 
+  // What is chosen in the menus while an answer is on its way is not in that answer, and outlasts it.
+  let chosenSince = false;
+  for (const name of ["input", "change", "toggle"]) {
+    document.addEventListener(name, ({ type, target }) => {
+      if (target.closest("#facets") && (type !== "toggle" || target.open)) chosenSince = true;
+    }, true);
+  }
+  document.addEventListener("htmx:beforeRequest", ({ detail }) => {
+    if (detail.target.id === "runs") chosenSince = false;
+  });
+  document.addEventListener("htmx:oobBeforeSwap", (event) => {
+    if (event.detail.target.id === "facets" && chosenSince) event.preventDefault();
+  });
+
   document.addEventListener("htmx:afterRequest", ({ target }) => {
     const foot = target.matches("[data-facet]") && target.querySelector("[data-show]");
     if (foot) document.getElementById("sheet-count").textContent = foot.dataset.show;

@@ -55,6 +55,24 @@ def test_enter_in_a_menu_applies_it_and_the_focus_is_at_its_button(viewer):
     expect(facet(viewer, "result")).not_to_have_attribute("open", "")
 
 
+def test_what_is_ticked_while_the_list_is_on_its_way_is_not_lost(viewer):
+    viewer.goto("/runs/")
+    held = []
+    viewer.route(re.compile(r"/runs/\?name=checkout"), lambda route: route.continue_() if held else held.append(route))
+    with viewer.expect_request(re.compile(r"/runs/\?name=checkout")):
+        viewer.locator("#name").press_sequentially("checkout")
+    facet(viewer, "result").locator("summary").click()
+    failed = facet(viewer, "result").get_by_label("Failed", exact=True)
+    failed.check()
+    held[0].continue_()
+    expect(viewer.locator(".token")).to_have_count(1)
+    expect(failed).to_be_checked()
+    facet(viewer, "result").get_by_role("button", name="Apply").click()
+    expect(viewer.locator(".token")).to_have_count(2)
+    expect(viewer).to_have_url(re.compile("name=checkout&result=failed$"))
+    expect(facet(viewer, "result")).not_to_have_attribute("open", "")
+
+
 def test_on_a_phone_the_filters_are_a_sheet(browse):
     page = browse("viewer", viewport=PHONE, has_touch=True)
     page.goto("/runs/?provider=vsts")
