@@ -159,6 +159,7 @@ def test_pages_lead_on_and_back_without_losing_or_repeating_a_run(viewer):
     assert len(seen) == len(set(seen)) == total
     viewer.get_by_role("link", name="Newer", exact=True).click()
     expect(viewer.locator(f"#{pages[-2][0]}")).to_be_visible()
+    viewer.wait_for_load_state()
     assert [row.get_attribute("id") for row in viewer.locator(names).all()] == pages[-2]
 
 
