@@ -205,7 +205,7 @@ class AzureService(RunService):
     def _charts(self, run: RemoteRun) -> list[RemoteSeries]:
         """None where the service has no metrics of the run, or does not show them."""
         try:
-            return read_charts(self.api, run, self._now())
+            return read_charts(self.api, run, self.api.http.their_now or self._now())
         except (TokenRefused, AddressRefused):
             raise
         except (NotFound, Refused, UnexpectedAnswer) as problem:

@@ -199,6 +199,18 @@ def test_the_rate_of_the_chart_adds_up_to_the_requests_of_the_run(stage):
     assert sum(value * step for _, value in rate.points) == pytest.approx(true["requests"], rel=0.02)
 
 
+def test_a_run_under_way_is_drawn_up_to_the_service_s_time_even_where_our_clock_is_behind_it(stage):
+    made = stage.start("passed")
+    hour_behind = stage.service(now=lambda: stage.now() - timedelta(hours=1))
+    stage.until(hour_behind, made, RunStatus.RUNNING)
+    stage.sandbox.advance(12)
+    run = hour_behind.get_run(made.external_id)
+
+    assert run.status == RunStatus.RUNNING
+    drawn = {series.name: len(series.points) for series in hour_behind.get_details(run).series}
+    assert drawn["vus"] == drawn["rate_per_s"] >= 3
+
+
 def test_a_start_runs_to_its_end_and_passes(stage):
     made = stage.start("passed", values={"display_name": "Rehearsal", "description": "by the test"})
     service = stage.service()
