@@ -62,7 +62,7 @@ def test_a_body_that_is_far_too_large_costs_little_memory(spec):
             http.get("/v3/organizations")
         rise = peak_mb() - before
     print(f"{spec}: {rise:.0f} MB more at the peak")
-    assert rise < 50
+    assert rise < 64  # twice what is kept at most, of 200; a busy process takes some memory of its own meanwhile
 
 
 @pytest.mark.django_db
